@@ -1,0 +1,84 @@
+#include "engine/memory_budget.h"
+
+#include <onnxruntime_cxx_api.h>
+
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include "core/text.h"
+
+namespace isthmus {
+namespace {
+
+thread_local MemoryBudget* current_budget = nullptr;
+
+class BudgetExceeded final : public std::bad_alloc {
+ public:
+  explicit BudgetExceeded(std::string message) : message_(std::move(message)) {}
+  const char* what() const noexcept override { return message_.c_str(); }
+
+ private:
+  std::string message_;
+};
+
+// Before every block, and as large as a block's alignment.
+struct alignas(64) BlockHeader {
+  MemoryBudget* budget;
+  std::int64_t bytes;
+};
+
+void* allocate(OrtAllocator*, std::size_t size) {
+  if (size == 0) return nullptr;
+  constexpr std::size_t kHeader = sizeof(BlockHeader);
+  if (size > static_cast<std::size_t>(PTRDIFF_MAX) - 2 * kHeader) throw std::bad_alloc();
+  const std::size_t total = (size + 2 * kHeader - 1) / kHeader * kHeader;
+  MemoryBudget* budget = current_budget;
+  if (budget) budget->charge(static_cast<std::int64_t>(total));
+  void* memory = std::aligned_alloc(alignof(BlockHeader), total);
+  if (!memory) {
+    if (budget) budget->release(static_cast<std::int64_t>(total));
+    throw std::bad_alloc();
+  }
+  auto* header = new (memory) BlockHeader{budget, static_cast<std::int64_t>(total)};
+  return header + 1;
+}
+
+void release(OrtAllocator*, void* block) {
+  if (!block) return;
+  BlockHeader* header = static_cast<BlockHeader*>(block) - 1;
+  if (header->budget) header->budget->release(header->bytes);
+  std::free(header);
+}
+
+const OrtMemoryInfo* memory_info(const OrtAllocator*) {
+  static const auto* info =
+      new Ort::MemoryInfo(Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault));
+  return *info;
+}
+
+}  // namespace
+
+void MemoryBudget::charge(std::int64_t bytes) {
+  std::int64_t held = held_.load(std::memory_order_relaxed);
+  do {
+    if (bytes > limit_ - held)
+      throw BudgetExceeded("memory limit of " + format_bytes(static_cast<double>(limit_)) +
+                           " exceeded: " + format_bytes(static_cast<double>(held)) + " held, " +
+                           format_bytes(static_cast<double>(bytes)) + " more wanted");
+  } while (!held_.compare_exchange_weak(held, held + bytes, std::memory_order_relaxed));
+}
+
+MemoryBudget::Use::Use(MemoryBudget* budget) : previous_(current_budget) {
+  current_budget = budget;
+}
+
+MemoryBudget::Use::~Use() { current_budget = previous_; }
+
+void register_budget_allocator(OrtEnv* environment) {
+  static auto* allocator =
+      new OrtAllocator{ORT_API_VERSION, allocate, release, memory_info, allocate};
+  Ort::ThrowOnError(Ort::GetApi().RegisterAllocator(environment, allocator));
+}
+
+}  // namespace isthmus

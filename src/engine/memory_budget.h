@@ -1,0 +1,49 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+struct OrtEnv;
+
+namespace isthmus {
+
+// Counts the bytes that one engine holds (weights, activations, outputs that somebody still keeps)
+// and refuses to pass a limit. ONNX Runtime knows one allocator per process; ours charges each
+// block to the budget that is current on the thread that asks (`Use`), and frees it to the same
+// budget from any thread. Blocks that kernels take on threads of their own pool are not charged.
+//
+// Thread-safe. Must outlive every block that was charged to it.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(std::int64_t limit) : limit_(limit) {}
+
+  std::int64_t held() const { return held_.load(std::memory_order_relaxed); }
+  std::int64_t limit() const { return limit_; }
+
+  // Throws std::bad_alloc with a message that names the numbers; nothing is charged then.
+  void charge(std::int64_t bytes);
+  void release(std::int64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  // Makes a budget current on this thread for as long as it lives; null is no budget.
+  class Use {
+   public:
+    explicit Use(MemoryBudget* budget);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    MemoryBudget* previous_;
+  };
+
+ private:
+  const std::int64_t limit_;
+  std::atomic<std::int64_t> held_{0};
+};
+
+// Makes the charging allocator known to the environment; sessions take it with
+// "session.use_env_allocators". Once per environment, which must live as long as the process.
+void register_budget_allocator(OrtEnv* environment);
+
+}  // namespace isthmus

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "graph/conformance.h"
+
+namespace isthmus {
+
+// Runs one operator case of ONNX (graph/conformance.h) through this program: the model is loaded,
+// folded and written as always, run in the engine with and without the library's optimisations, and
+// its outputs held against the recorded ones: max|a-b| / max|a| within 1e-4 for f32 and f64, one
+// unit in the last place for f16 and bf16, exact for all others.
+//
+// Refused, with the reason: inputs or outputs that are no tensors of numbers, operators that the
+// engine does not have, outputs that are random by definition, recordings that contradict their own
+// model, and three cases in which ONNX Runtime is known to differ.
+CaseResult run_onnx_case(const std::filesystem::path& folder);
+
+}  // namespace isthmus
