@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/link_profile.h"
+
+namespace isthmus {
+
+// Mean power of a device in watts, by what it is doing. Energy of a frame = sum of time times power
+// (paper 1, section IV-D: P_H + P_N).
+struct PowerModel {
+  double idle = 0;
+  // Running a network / encoding.
+  double compute = 0;
+  // Sending.
+  double transmit = 0;
+  // Where the figures come from ("BottleFit V-B", "estimate").
+  std::string source;
+};
+
+struct Machine {
+  std::string name;
+  // HOST:PORT of its agent; empty for the machine that the source runs on.
+  std::string address;
+  // A device preset's name, or "".
+  std::string preset;
+  // How many times slower than the machine that emulates it: 1 means not emulated. All CPU time is
+  // held back.
+  double slowdown = 1;
+  // False where the file gives none; set_slowdowns (plan/devices.h) then fills it from the preset,
+  // for the network at hand.
+  bool slowdown_given = false;
+  bool slowdown_is_estimate = false;
+  // Frames that it works on at the same time. The presets' published latencies are those of the
+  // whole device, so it is 1 for them however many cores they have.
+  int cores = 1;
+  // Bytes for weights, activations and runtime; 0 for no limit.
+  std::int64_t memory = 0;
+  // Bytes per second of its swap; 0: memory is a hard limit.
+  double swap_bandwidth = 0;
+  // The preset's where the file gives none.
+  PowerModel power;
+};
+
+// `up` from `a` to `b`, `down` back.
+struct ClusterLink {
+  std::string a;
+  std::string b;
+  LinkProfile up;
+  LinkProfile down;
+};
+
+// What there is.
+struct Cluster {
+  std::vector<Machine> machines;
+  std::vector<ClusterLink> links;
+  // The machine that the source runs on.
+  std::string source;
+
+  const Machine* find(std::string_view machine) const;
+  // Throws Error{kNotFound} with the nearest name.
+  const Machine& machine(std::string_view name) const;
+  // One direction; nothing if the two are not linked. A machine to itself is an unshaped link.
+  std::optional<LinkProfile> link(std::string_view from, std::string_view to) const;
+};
+
+// Schema isthmus.cluster/1 (docs/formats/cluster.md).
+Cluster read_cluster(const std::filesystem::path& file);
+Cluster cluster_from_json(const Json& document, const std::string& where,
+                          const std::filesystem::path& folder);
+Json to_json(const Cluster& cluster);
+// Unique names, links between known machines, a source, possible numbers. Throws Error{kInvalid}.
+void check_cluster(const Cluster& cluster);
+
+}  // namespace isthmus

@@ -1,0 +1,85 @@
+#include "plan/cluster.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace isthmus {
+namespace {
+
+Cluster two_machines() {
+  Cluster cluster;
+  cluster.source = "camera";
+  cluster.machines = {{.name = "camera"}, {.name = "server"}};
+  cluster.links = {{"camera", "server", link_preset("wifi-5"), link_preset("wifi-20")}};
+  return cluster;
+}
+
+TEST(Cluster, HasLinksInBothDirections) {
+  const Cluster cluster = two_machines();
+  EXPECT_DOUBLE_EQ(cluster.link("camera", "server")->bandwidth, 5e6);
+  EXPECT_DOUBLE_EQ(cluster.link("server", "camera")->bandwidth, 20e6);
+  EXPECT_FALSE(is_shaped(*cluster.link("server", "server")));
+  EXPECT_EQ(cluster.link("camera", "nobody"), std::nullopt);
+}
+
+TEST(Cluster, SuggestsTheNearestMachine) {
+  try {
+    two_machines().machine("sever");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kNotFound);
+    EXPECT_NE(std::string(error.what()).find("server"), std::string::npos);
+  }
+}
+
+TEST(CheckCluster, RefusesTheImpossible) {
+  const std::vector<std::function<void(Cluster&)>> spoils = {
+      [](Cluster& c) { c.machines[1].name = "camera"; },
+      [](Cluster& c) { c.machines[1].name = ""; },
+      [](Cluster& c) { c.machines[0].slowdown = 0; },
+      [](Cluster& c) { c.machines[0].memory = -1; },
+      [](Cluster& c) { c.machines[0].cores = 0; },
+      [](Cluster& c) { c.machines[0].power.compute = -1; },
+      [](Cluster& c) { c.source = "nobody"; },
+      [](Cluster& c) { c.source = ""; },
+      [](Cluster& c) { c.links[0].b = "nobody"; },
+      [](Cluster& c) { c.links[0].b = "camera"; },
+      [](Cluster& c) { c.links.push_back({"server", "camera", {}, {}}); },
+      [](Cluster& c) { c.links[0].up.loss = 2; },
+  };
+  check_cluster(two_machines());
+  for (std::size_t i = 0; i < spoils.size(); ++i) {
+    SCOPED_TRACE(i);
+    Cluster cluster = two_machines();
+    spoils[i](cluster);
+    EXPECT_THROW(check_cluster(cluster), Error);
+  }
+}
+
+TEST(ReadCluster, FindsTracesBesideTheFileAndNamesThePlaceOfAnError) {
+  const TemporaryFolder folder;
+  write_file(folder.path() / "drive.up", std::string_view("1\n2\n"));
+  const std::string head =
+      "schema: isthmus.cluster/1\nsource: a\nmachines: [{name: a}, {name: b}]\nlinks:\n";
+  write_file(folder.path() / "good.yaml",
+             head + "  - {a: a, b: b, trace: drive.up, latency_ms: 25}\n");
+  EXPECT_EQ(
+      read_cluster(folder.path() / "good.yaml").link("a", "b")->trace->opportunities_ms.size(), 2U);
+  write_file(folder.path() / "bad.yaml", head + "  - {a: a, b: b, up: {bandwith: 3}}\n");
+  try {
+    read_cluster(folder.path() / "bad.yaml");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("bad.yaml"), std::string::npos) << message;
+    EXPECT_NE(message.find("links[0].up"), std::string::npos) << message;
+    EXPECT_NE(message.find("bandwidth"), std::string::npos) << message;
+  }
+}
+
+}  // namespace
+}  // namespace isthmus

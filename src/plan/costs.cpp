@@ -1,0 +1,160 @@
+#include "plan/costs.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "codec/codec.h"
+#include "codec/frame.h"
+#include "core/error.h"
+#include "core/text.h"
+
+namespace isthmus {
+namespace {
+
+[[noreturn]] void lacks(const Plan& plan, const std::string& what) {
+  throw Error(ErrorKind::kInvalid,
+              "plan " + plan.name + ": the profile lacks " + what + "; run: isthmus profile");
+}
+
+double header_bytes(const Plan& plan) {
+  FrameHeader header;
+  for (const PlacedPart& part : plan.parts)
+    if (part.machines.size() > 1) header.route.push_back(0);
+  return static_cast<double>(write_header(header).size());
+}
+
+// Payload of a codec that needs no measuring; nothing if it does.
+std::optional<double> known_payload(const Plan& plan, const PlanEdge& edge) {
+  const CodecSpec spec = codec_spec_from_string(edge.codec.name);
+  const PlanInput& input = plan.input;
+  if (edge.edge.from_part.empty() && spec.kind == CodecKind::kRaw && input.width > 0)
+    return 3.0 * input.width * input.height;
+  if (edge.edge.from_part.empty() && spec.kind == CodecKind::kF32 && !input.shape.empty())
+    return 4.0 * static_cast<double>(element_count(input.shape));
+  // An index of two bytes and a score of four.
+  if (edge.edge.to_part.empty() && spec.kind == CodecKind::kTop) return 6.0 * spec.count;
+  return std::nullopt;
+}
+
+// What every edge of one plan needs to know of it.
+class EdgeCosts {
+ public:
+  EdgeCosts(const Plan& plan, const std::string& source, const Profile& profile)
+      : plan_(plan),
+        profile_(profile),
+        source_{source},
+        sink_{plan.sink.empty() ? source : plan.sink},
+        header_bytes_(header_bytes(plan)) {
+    for (const PlacedPart& part : plan.parts) parts_.emplace(part.name, &part);
+  }
+
+  EdgeCost of(const PlanEdge& edge) const {
+    EdgeCost cost;
+    const bool input = edge.edge.from_part.empty();
+    const PlacedPart& part = *parts_.at(input ? edge.edge.to_part : edge.edge.from_part);
+    if (input) {
+      const auto normalise = profile_.codecs.find(normalise_key(part, edge));
+      if (normalise != profile_.codecs.end()) cost.normalise = normalise->second.encode;
+      cost.normalise_at_receiver = plan_.input.width > 0 && is_image_codec(edge.codec.name);
+    }
+    if (stays(edge)) return cost;
+    const auto measured = profile_.codecs.find(codec_key(part, edge));
+    if (measured != profile_.codecs.end()) {
+      cost.encode = measured->second.encode;
+      cost.decode = measured->second.decode;
+      cost.message_bytes = measured->second.bytes;
+    } else if (const auto payload = known_payload(plan_, edge)) {
+      cost.message_bytes = *payload;
+    } else {
+      lacks(plan_, "codec " + edge.codec.name + " of edge " + edge_name(edge.edge));
+    }
+    cost.message_bytes += header_bytes_;
+    return cost;
+  }
+
+ private:
+  // Both ends on one and the same machine whatever the route.
+  bool stays(const PlanEdge& edge) const {
+    const auto& from =
+        edge.edge.from_part.empty() ? source_ : parts_.at(edge.edge.from_part)->machines;
+    return from.size() == 1 &&
+           from == (edge.edge.to_part.empty() ? sink_ : parts_.at(edge.edge.to_part)->machines);
+  }
+
+  const Plan& plan_;
+  const Profile& profile_;
+  const std::vector<std::string> source_;
+  const std::vector<std::string> sink_;
+  const double header_bytes_;
+  std::unordered_map<std::string_view, const PlacedPart*> parts_;
+};
+
+double working_bytes(const PartProfile& part) {
+  return static_cast<double>(part.weight_bytes + part.peak_bytes);
+}
+
+bool runs_on(const PlacedPart& part, const Machine& machine) {
+  return std::ranges::find(part.machines, machine.name) != part.machines.end();
+}
+
+}  // namespace
+
+PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& profile) {
+  PlanCosts costs;
+  for (const PlacedPart& part : plan.parts) {
+    const auto measured = profile.parts.find(part.sha256);
+    if (measured == profile.parts.end()) lacks(plan, "part " + part.name);
+    costs.parts.push_back(measured->second);
+  }
+  const EdgeCosts edges(plan, source, profile);
+  for (const PlanEdge& edge : plan.edges) costs.edges.push_back(edges.of(edge));
+  return costs;
+}
+
+std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
+  std::int64_t weights = 0;
+  std::int64_t peak = 0;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    if (!runs_on(plan.parts[i], machine)) continue;
+    weights += costs.parts[i].weight_bytes;
+    peak = std::max(peak, costs.parts[i].peak_bytes);
+  }
+  return weights + machine.cores * peak + kRuntimeBytes;
+}
+
+std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& costs,
+                                          const Cluster& cluster) {
+  for (const Machine& machine : cluster.machines) {
+    const bool used = std::ranges::any_of(
+        plan.parts, [&](const PlacedPart& part) { return runs_on(part, machine); });
+    if (!used || machine.memory <= 0 || machine.swap_bandwidth > 0) continue;
+    const std::int64_t footprint = memory_footprint(plan, costs, machine);
+    if (footprint > machine.memory)
+      return machine.name + " would need " + format_bytes(static_cast<double>(footprint)) +
+             " of its " + format_bytes(static_cast<double>(machine.memory));
+  }
+  return std::nullopt;
+}
+
+Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
+                 const Machine& machine) {
+  const Seconds time = machine.slowdown * costs.parts[part].median;
+  if (machine.memory <= 0 || machine.swap_bandwidth <= 0) return time;
+  const std::int64_t excess = memory_footprint(plan, costs, machine) - machine.memory;
+  if (excess <= 0) return time;
+  double all = 0;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i)
+    if (runs_on(plan.parts[i], machine)) all += working_bytes(costs.parts[i]);
+  const double share = all > 0 ? working_bytes(costs.parts[part]) / all : 1;
+  return time + Seconds{share * static_cast<double>(excess) / machine.swap_bandwidth};
+}
+
+Seconds local_time(const PlanCosts& costs, const Machine& machine) {
+  Seconds time{0};
+  // One tensor serves all input edges.
+  for (const EdgeCost& edge : costs.edges) time = std::max(time, machine.slowdown * edge.normalise);
+  for (const PartProfile& part : costs.parts) time += machine.slowdown * part.median;
+  return time;
+}
+
+}  // namespace isthmus

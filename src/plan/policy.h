@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/clock.h"
+#include "plan/plan.h"
+
+namespace isthmus {
+
+// What the source knows of the other machines when it must decide. Shared by runtime and simulator.
+struct Situation {
+  // Machines that are believed dead, or came back less than a second ago.
+  std::set<std::string> dead;
+  // Machine -> how long a frame that is sent there now would take: what its last frames took on it,
+  // times the frames of this source that are there already, plus one (expected_load). For the
+  // choice between replicas; a machine that is not in it has answered nothing yet and counts as
+  // idle.
+  std::unordered_map<std::string, Seconds> load;
+};
+
+// (in flight + 1) times the mean of the last `times`, which are those of frames on one machine
+// without their waiting.
+Seconds expected_load(std::span<const Seconds> times, int in_flight);
+
+// Where a frame goes.
+struct Route {
+  // Index in the ladder; the size of the ladder stands for the local answer (all_on the source of
+  // the first plan).
+  std::size_t plan = 0;
+  // By part that is spread or standby: the machine chosen. A race goes to all that live.
+  std::map<std::string, std::string> machine_of;
+  // Why it is not the first plan of the ladder; "" if it is.
+  std::string reason;
+
+  friend bool operator==(const Route&, const Route&) = default;
+};
+
+// The first plan of the ladder whose machines live (a part with several needs one that lives;
+// `spread` takes the least loaded, `standby` the first), else the local answer. Frame numbers break
+// ties in turn.
+Route admit_route(const std::vector<Plan>& ladder, const Situation& situation, std::uint32_t frame);
+
+// The machines without which a route fails, each once: those of its parts and its sink. Racing
+// machines are not among them, and none is for the local answer.
+std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& route);
+
+// After an attempt of a frame failed (its machine died, or refused) with `budget_left`: another
+// route - other replicas of the same plan, then further down the ladder - if one fits the time that
+// the local answer does not need (by its plan's prediction, if it has one), else the local answer.
+// The answer is late rather than lost: never "nothing".
+Route retry_route(const std::vector<Plan>& ladder, const Situation& situation, std::uint32_t frame,
+                  const Route& failed, Seconds budget_left, Seconds local_time);
+
+// How long after its capture a frame that still waits for a remote answer must be answered locally
+// so that it keeps its deadline: budget minus what the local answer takes, with a tenth of that and
+// 5 ms to spare; at least 0.
+Seconds local_answer_time(Seconds deadline, Seconds local_time);
+
+// Heartbeats, on a connection of their own (runtime.md).
+inline constexpr Seconds kHeartbeatInterval{0.1};
+// A machine that came back is used again after it has answered for so long.
+inline constexpr Seconds kRecoveryTime{1};
+
+// Dead after max(300 ms, three times the time of the largest message on that link) without a
+// heartbeat. Of a recorded link the mean rate counts.
+Seconds death_timeout(const LinkProfile& link, std::int64_t largest_message);
+
+}  // namespace isthmus
