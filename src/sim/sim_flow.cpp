@@ -1,0 +1,269 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/rng.h"
+#include "sim/simulator.h"
+
+namespace isthmus {
+
+std::uint32_t Simulator::slot_of(const CompiledEdge& edge, const CompiledPlan& plan,
+                                 std::uint32_t ordinal) const {
+  const bool race =
+      edge.to_part >= 0 && plan.parts[static_cast<std::size_t>(edge.to_part)].counters() > 1;
+  return edge.first_slot + (race ? ordinal : 0);
+}
+
+std::uint32_t Simulator::counter_of(const CompiledPart& part, std::uint32_t ordinal) const {
+  return part.first_counter + (part.counters() > 1 ? ordinal : 0);
+}
+
+// The gate of a part that this frame takes; kNone if it goes on.
+std::uint32_t Simulator::taken_gate(const Attempt& attempt, std::uint32_t part) const {
+  const CompiledPlan& plan = plan_of(attempt);
+  const std::vector<bool>& known = costs_of(attempt).exits;
+  for (const std::uint32_t gate : plan.parts[part].gates) {
+    const std::uint64_t draw = mix_seed(mix_seed(options_.seed, attempt.frame), gate);
+    const bool taken = known.empty()
+                           ? static_cast<double>(draw >> 11) * 0x1.0p-53 < plan.gates[gate].taken
+                           : known[gate];
+    if (taken) return gate;
+  }
+  return kNone;
+}
+
+bool Simulator::leaves(const Attempt& attempt, std::uint32_t e, std::uint32_t machine) const {
+  const CompiledPlan& plan = plan_of(attempt);
+  const auto to = plan.edges[e].to_part;
+  if (to < 0) return plan.sink != machine;
+  const CompiledPart& taker = plan.parts[static_cast<std::size_t>(to)];
+  if (taker.placement == Placement::kRace) return taker.machines != std::vector{machine};
+  return taker.machines[attempt.ordinal[static_cast<std::size_t>(to)]] != machine;
+}
+
+// What a job does, in order.
+const std::vector<Simulator::Piece>& Simulator::pieces_of(const Job& job, std::uint32_t machine) {
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledCosts& costs = costs_of(attempt);
+  const double slowdown = nodes_[machine].slowdown;
+  pieces_.clear();
+  const auto add = [&](SpanKind kind, std::uint32_t what, double time, bool sends = false) {
+    pieces_.push_back({kind, what, slowdown * time, sends});
+  };
+  if (job.part < 0) {
+    if (attempt.number == 0) add(SpanKind::kPrepare, kNone, options_.prepare.count());
+    bool normalised = false;
+    for (const std::uint32_t e : plan.input_edges) {
+      const bool away = leaves(attempt, e, machine);
+      // One tensor serves all edges that do not carry the image.
+      if (!normalised && !(away && plan.edges[e].normalise_at_receiver)) {
+        add(SpanKind::kPrepare, e, costs.normalise[e]);
+        normalised = true;
+      }
+      add(SpanKind::kEncode, e, away ? costs.encode[e] : 0, true);
+    }
+    return pieces_;
+  }
+  const auto index = static_cast<std::uint32_t>(job.part);
+  const CompiledPart& part = plan.parts[index];
+  for (const std::uint32_t e : part.in_edges) {
+    if (attempt.input[slot_of(plan.edges[e], plan, job.ordinal)] != kCrossed) continue;
+    const bool image = plan.edges[e].normalise_at_receiver;
+    add(SpanKind::kDecode, e, costs.decode[e] + (image ? costs.normalise[e] : 0));
+  }
+  add(SpanKind::kRun, index, costs.run[index]);
+  pieces_.back().duration += part.swap[job.ordinal];
+  const std::uint32_t gate = taken_gate(attempt, index);
+  for (const std::uint32_t e : part.out_edges)
+    if (gate == kNone ? !plan.edges[e].is_exit : e == plan.gates[gate].exit_edge)
+      add(SpanKind::kEncode, e, leaves(attempt, e, machine) ? costs.encode[e] : 0, true);
+  return pieces_;
+}
+
+// Hands over all messages of a job but the first `sent`.
+void Simulator::send_rest(const Job& job, std::uint32_t machine, int sent) {
+  // `pieces_` is used again by the jobs that this starts.
+  std::vector<Piece> pieces = std::exchange(sending_, {});
+  pieces = pieces_of(job, machine);
+  for (const Piece& piece : pieces) {
+    if (!piece.sends || sent-- > 0) continue;
+    send_edge(job, piece.what, machine);
+    // The last answer ends the attempt.
+    if (is_stale(job)) break;
+  }
+  sending_ = std::move(pieces);
+}
+
+void Simulator::send_edge(const Job& job, std::uint32_t e, std::uint32_t machine) {
+  const CompiledPlan& plan = plan_of(attempts_[job.attempt]);
+  const CompiledEdge& edge = plan.edges[e];
+  if (edge.to_part < 0) {
+    if (plan.sink == machine)
+      answer(job.attempt, e);
+    else
+      carry(job, e, machine, 0);
+    return;
+  }
+  const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
+  const bool race = taker.placement == Placement::kRace;
+  const std::uint32_t chosen =
+      attempts_[job.attempt].ordinal[static_cast<std::size_t>(edge.to_part)];
+  for (std::uint32_t i = race ? 0 : chosen; i < (race ? taker.machines.size() : chosen + 1); ++i) {
+    if (taker.machines[i] == machine)
+      arrive(job.attempt, e, i, kHere);
+    else
+      carry(job, e, machine, i);
+  }
+}
+
+// Over the link to the machine with this ordinal, or to the sink.
+void Simulator::carry(const Job& job, std::uint32_t e, std::uint32_t from, std::uint32_t ordinal) {
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledEdge& edge = plan.edges[e];
+  const CompiledCosts& costs = costs_of(attempt);
+  const bool answers = edge.to_part < 0;
+  const std::uint32_t to =
+      answers ? plan.sink : plan.parts[static_cast<std::size_t>(edge.to_part)].machines[ordinal];
+  LinkTimeline& link = links_[link_between(from, to)];
+  const auto passage = link.send(Seconds{now_}, costs.message_bytes[e]);
+  if (options_.record_spans) {
+    if (is_shaped(link.profile()))
+      span(attempt.frame, SpanKind::kSend, from, edge.name, now_, passage.arrives.count() - now_);
+    frames_[attempt.frame].bytes.push_back({edge.name, costs.message_bytes[e], passage.on_air});
+  }
+  if (!reachable(from) || !reachable(to)) return;
+  double arrives = passage.arrives.count();
+  if (answers) {
+    const double decode = nodes_[to].slowdown * costs.decode[e];
+    if (options_.record_spans && decode > 0)
+      span(attempt.frame, SpanKind::kDecode, to, edge.name, arrives, decode);
+    arrives += decode;
+  }
+  events_.push(arrives, {.what = answers ? What::kAnswer : What::kArrival,
+                         .a = job.attempt,
+                         .b = e,
+                         .c = ordinal,
+                         .generation = job.generation});
+}
+
+void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordinal, Input how) {
+  Attempt& attempt = attempts_[slot];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledEdge& edge = plan.edges[e];
+  const auto index = static_cast<std::uint32_t>(edge.to_part);
+  const CompiledPart& part = plan.parts[index];
+  if (!reachable(part.machines[ordinal])) return;
+  Input& input = attempt.input[slot_of(edge, plan, ordinal)];
+  // The second of a race, or an optional input that comes too late.
+  if (input != kMissing) return;
+  input = how;
+  const std::uint32_t counter = counter_of(part, ordinal);
+  const bool first = attempt.required[counter] + attempt.optional[counter] ==
+                     part.required_inputs + part.optional_inputs;
+  --(edge.required ? attempt.required : attempt.optional)[counter];
+  if (first)
+    for (const std::uint32_t other : part.in_edges)
+      if (!plan.edges[other].required &&
+          attempt.input[slot_of(plan.edges[other], plan, ordinal)] == kMissing)
+        events_.push(now_ + plan.edges[other].wait, {.what = What::kGiveUp,
+                                                     .a = slot,
+                                                     .b = other,
+                                                     .c = ordinal,
+                                                     .generation = attempt.generation});
+  enqueue_if_ready(slot, index, ordinal);
+}
+
+void Simulator::give_up(std::uint32_t slot, std::uint32_t e, std::uint32_t ordinal) {
+  Attempt& attempt = attempts_[slot];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledEdge& edge = plan.edges[e];
+  Input& input = attempt.input[slot_of(edge, plan, ordinal)];
+  if (input != kMissing) return;
+  input = kGivenUp;
+  attempt.missing.push_back(edge.name);
+  const auto index = static_cast<std::uint32_t>(edge.to_part);
+  --attempt.optional[counter_of(plan.parts[index], ordinal)];
+  enqueue_if_ready(slot, index, ordinal);
+}
+
+void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::uint32_t ordinal) {
+  const Attempt& attempt = attempts_[slot];
+  const CompiledPart& part = plan_of(attempt).parts[index];
+  const std::uint32_t counter = counter_of(part, ordinal);
+  if (attempt.required[counter] > 0 || attempt.optional[counter] > 0) return;
+  const std::uint32_t machine = part.machines[ordinal];
+  nodes_[machine].queue.push_back({.attempt = slot,
+                                   .generation = attempt.generation,
+                                   .part = static_cast<std::int32_t>(index),
+                                   .ordinal = ordinal,
+                                   .ready = now_});
+  begin_jobs(machine);
+}
+
+// A credit for each edge and pair of machines.
+std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
+                                    std::uint32_t to) {
+  const std::uint64_t key = mix_seed(mix_seed(mix_seed(plan, edge), from), to);
+  const auto [known, fresh] =
+      credit_of_.try_emplace(key, static_cast<std::uint32_t>(credits_.size()));
+  if (fresh) {
+    const ClusterLink* link = cluster_link(from, to);
+    const bool forward = link->a == nodes_[from].machine->name;
+    credits_.push_back({options_.queue, from, (forward ? link->down : link->up).latency.count()});
+  }
+  return known->second;
+}
+
+// For what a part sends; without a part, for what the source sends.
+void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine) {
+  const CompiledPlan& plan = plan_of(attempt);
+  for (const std::uint32_t e : part ? part->out_edges : plan.input_edges) {
+    const CompiledEdge& edge = plan.edges[e];
+    if (edge.to_part < 0) continue;
+    const auto index = static_cast<std::size_t>(edge.to_part);
+    const CompiledPart& taker = plan.parts[index];
+    if (taker.placement == Placement::kRace || taker.machines[attempt.ordinal[index]] == machine)
+      continue;
+    const std::uint32_t credit =
+        credit_for(attempt.plan, e, machine, taker.machines[attempt.ordinal[index]]);
+    --credits_[credit].left;
+    attempt.credit[edge.first_slot] = credit;
+  }
+}
+
+void Simulator::return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal) {
+  const CompiledPlan& plan = plan_of(attempt);
+  for (const std::uint32_t e : part.in_edges) {
+    std::uint32_t& credit = attempt.credit[slot_of(plan.edges[e], plan, ordinal)];
+    if (credit == kNone) continue;
+    events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
+    credit = kNone;
+  }
+}
+
+void Simulator::span(std::uint32_t frame, SpanKind kind, std::uint32_t machine,
+                     const std::string& what, double start, double duration) {
+  frames_[frame].spans.push_back(
+      {kind, nodes_[machine].machine->name, what, Seconds{start}, Seconds{duration}});
+}
+
+void Simulator::note_job(const Job& job, std::uint32_t machine, const Core& core) {
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const std::string input = "input";
+  const std::string& name =
+      job.part < 0 ? input : plan.parts[static_cast<std::size_t>(job.part)].name;
+  if (core.start > job.ready)
+    span(attempt.frame, SpanKind::kQueue, machine, name, job.ready, core.start - job.ready);
+  double at = core.start;
+  for (const Piece& piece : pieces_of(job, machine)) {
+    if (piece.duration <= 0) continue;
+    const bool plain = piece.kind == SpanKind::kRun || piece.what == kNone;
+    const std::string& what = plain ? name : plan.edges[piece.what].name;
+    span(attempt.frame, piece.kind, machine, what, at, piece.duration);
+    at += piece.duration;
+  }
+}
+
+}  // namespace isthmus

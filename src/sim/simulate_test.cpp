@@ -1,0 +1,437 @@
+#include "sim/simulate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "codec/frame.h"
+#include "core/error.h"
+#include "core/rng.h"
+#include "plan/energy.h"
+#include "plan/predict.h"
+#include "plan/tiny_plans.h"
+
+namespace isthmus {
+namespace {
+
+double payload(std::size_t size) { return static_cast<double>(size - kFrameHeaderBytes); }
+
+Trace play(const TinyPlans& tiny, const SimOptions& options) {
+  return simulate(options, std::vector{tiny.plan}, tiny.cluster, tiny.profile);
+}
+
+// A weak camera (x10) and a server over 8 Mb/s and 20 ms: a megabyte takes a second.
+TinyPlans camera_and_server() {
+  TinyPlans tiny;
+  tiny.machine("camera", 10);
+  tiny.machine("server");
+  tiny.link("camera", "server", 8e6, 0.02);
+  return tiny;
+}
+
+// Stages on machines of their own behind very fast links.
+TinyPlans pipeline(const std::vector<double>& seconds) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> machines;
+  for (std::size_t i = 0; i < seconds.size(); ++i) {
+    machines.push_back("m" + std::to_string(i));
+    tiny.machine(machines.back());
+    tiny.link(i == 0 ? "camera" : machines[i - 1], machines[i], 1e12, 0);
+  }
+  if (machines.size() > 1) tiny.link(machines.back(), "camera", 1e12, 0);
+  tiny.chain(machines, seconds, payload(1000));
+  return tiny;
+}
+
+TEST(Simulate, TakesHeadDataTailForOneFrameAtATime) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.01, 0.3}, payload(100'000));
+  auto& codec = tiny.profile.codecs["part0/y/f32"];
+  codec.encode = Seconds{0.002};
+  codec.decode = Seconds{0.001};
+  const Trace trace = play(tiny, {.frames = 5, .max_in_flight = 1});
+  ASSERT_EQ(trace.frames.size(), 5U);
+  for (const FrameRecord& frame : trace.frames) {
+    EXPECT_EQ(frame.outcome, Outcome::kAnswered);
+    EXPECT_NEAR(frame.capture_to_output.count(), 0.1 + 0.02 + 0.12 + 0.001 + 0.3 + 0.12, 1e-9);
+  }
+  EXPECT_NEAR(trace.frames[4].captured.count(), 4 * 0.661, 1e-9);
+}
+
+TEST(Simulate, AgreesWithThePredictionForOneFrame) {
+  TinyPlans tiny = camera_and_server();
+  tiny.machine("other", 2);
+  tiny.link("camera", "other", 1e6, 0.005);
+  tiny.link("server", "other", 5e6, 0.001);
+  tiny.part("head", {"camera"}, 0.01);
+  tiny.part("left", {"server"}, 0.05);
+  tiny.part("right", {"other"}, 0.04);
+  tiny.part("aside", {"other"}, 0.03);
+  tiny.part("merge", {"server"}, 0.02);
+  tiny.edge("input:x->head:x", 0);
+  tiny.edge("input:x->aside:x", 4000);
+  tiny.edge("head:y->left:x", 20'000);
+  tiny.edge("head:y->right:x", 20'000);
+  tiny.edge("left:y->merge:l", 0);
+  tiny.edge("right:y->merge:r", 30'000);
+  tiny.edge("aside:y->merge:a", 3000);
+  tiny.edge("merge:y->answer:y", 500);
+  for (auto& [key, codec] : tiny.profile.codecs) codec.encode = codec.decode = Seconds{0.0003};
+  tiny.cluster.machines[0].power = {.idle = 1, .compute = 4, .transmit = 2, .source = "test"};
+  const Prediction predicted = predict(tiny.plan, tiny.cluster, tiny.profile);
+  const Trace trace = play(tiny, {.frames = 1});
+  const FrameRecord& frame = trace.frames[0];
+  EXPECT_NEAR(frame.capture_to_output.count(), predicted.total.count(), 1e-9);
+  std::int64_t bytes = 0;
+  for (const EdgeBytes& edge : frame.bytes) bytes += edge.message;
+  EXPECT_EQ(bytes, predicted.bytes_per_frame);
+  EXPECT_NEAR(energy_mj(tiny.cluster.machines[0].power, machine_time(frame, "camera")),
+              predicted.energy_mj, 1e-6);
+}
+
+// Parts in a random DAG on random machines behind random links.
+TinyPlans random_plan(Rng& rng) {
+  TinyPlans tiny;
+  const auto name = [](const char* what, std::uint64_t i) { return what + std::to_string(i); };
+  const std::uint64_t machines = 2 + rng.below(3);
+  for (std::uint64_t i = 0; i < machines; ++i) {
+    tiny.machine(i == 0 ? "camera" : name("m", i), rng.uniform(0.5, 10)).cores =
+        1 + static_cast<int>(rng.below(2));
+    for (std::uint64_t j = 0; j < i; ++j)
+      tiny.link(j == 0 ? "camera" : name("m", j), name("m", i), rng.uniform(1e6, 1e8),
+                rng.uniform(0, 0.01));
+  }
+  const std::uint64_t parts = 1 + rng.below(8);
+  for (std::uint64_t i = 0; i < parts; ++i) {
+    const std::uint64_t on = rng.below(machines);
+    tiny.part(name("p", i), {on == 0 ? "camera" : name("m", on)}, rng.uniform(0.001, 0.05));
+    bool fed = false;
+    for (std::uint64_t j = 0; j < i; ++j) {
+      if (rng.uniform() > 0.4) continue;
+      fed = true;
+      tiny.edge(name("p", j) + ":y" + std::to_string(i) + "->" + name("p", i) + ":from" +
+                    std::to_string(j),
+                rng.uniform(100, 50'000));
+    }
+    if (!fed || rng.uniform() < 0.2)
+      tiny.edge("input:x->" + name("p", i) + ":x", rng.uniform(100, 50'000));
+  }
+  tiny.edge(name("p", parts - 1) + ":y->answer:y", rng.uniform(10, 500));
+  for (auto& [key, codec] : tiny.profile.codecs) {
+    codec.encode = Seconds{rng.uniform(0, 0.001)};
+    codec.decode = Seconds{rng.uniform(0, 0.001)};
+  }
+  return tiny;
+}
+
+TEST(Simulate, AgreesWithThePredictionOfRandomPlans) {
+  Rng rng(7);
+  int equal = 0;
+  for (int i = 0; i < 200; ++i) {
+    const TinyPlans tiny = random_plan(rng);
+    const double predicted = predict(tiny.plan, tiny.cluster, tiny.profile).total.count();
+    const double simulated = play(tiny, {.frames = 1}).frames[0].capture_to_output.count();
+    // Where two messages meet on a link the predictor, which walks part by part, may put them in
+    // another order.
+    EXPECT_NEAR(simulated / predicted, 1, 0.15) << i;
+    equal += std::abs(simulated / predicted - 1) < 1e-9;
+  }
+  EXPECT_GE(equal, 180);
+}
+
+TEST(Simulate, HasTheThroughputOfTheSlowestStage) {
+  for (const std::vector<double>& stages :
+       {std::vector<double>{0.01, 0.04, 0.02}, {0.03}, {0.01, 0.01, 0.01, 0.05, 0.001}}) {
+    const Trace trace = play(pipeline(stages), {.frames = 500, .max_in_flight = 16, .queue = 16});
+    EXPECT_NEAR(throughput(trace) * std::ranges::max(stages), 1, 1e-3);
+  }
+}
+
+TEST(Simulate, HasTheThroughputOfTheSlowestLink) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, payload(100'000));
+  const Trace trace = play(tiny, {.frames = 300});
+  EXPECT_NEAR(throughput(trace), 10, 0.01);
+}
+
+TEST(Simulate, WorksOnAsManyFramesAsThereAreCores) {
+  TinyPlans tiny = pipeline({0.1});
+  tiny.cluster.machines[1].cores = 4;
+  EXPECT_NEAR(throughput(play(tiny, {.frames = 400, .max_in_flight = 8})), 40, 0.5);
+}
+
+TEST(Simulate, HoldsBackAStageWhoseNextHasNoCredit) {
+  // 64 frames may be on their way, but only 2 may wait before the slow stage and 2 before the fast
+  // one.
+  const Trace trace =
+      play(pipeline({0.001, 0.1}), {.frames = 100, .max_in_flight = 64, .queue = 2});
+  EXPECT_NEAR(throughput(trace), 10, 0.05);
+  // Captured when admitted: at most 1 + 2 + 1 + 2 frames are in front of a frame.
+  for (const FrameRecord& frame : trace.frames) EXPECT_LE(frame.capture_to_output.count(), 0.75);
+}
+
+TEST(Simulate, NeverWaitsForeverForCredits) {
+  // The camera has the first and the last stage.
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server", "camera", "server"}, {0.001, 0.01, 0.001, 0.02}, payload(1000));
+  const Trace trace = play(tiny, {.frames = 200, .max_in_flight = 50, .queue = 1});
+  for (const FrameRecord& frame : trace.frames) EXPECT_EQ(frame.outcome, Outcome::kAnswered);
+}
+
+TEST(Simulate, SpreadsFramesInProportionToSpeed) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> replicas;
+  for (int i = 0; i < 10; ++i) {
+    replicas.push_back("r" + std::to_string(i));
+    tiny.machine(replicas.back(), i < 5 ? 1 : 3);
+    tiny.link("camera", replicas.back(), 1e12, 0);
+  }
+  tiny.part("p", replicas, 0.03, Placement::kSpread);
+  tiny.edge("input:x->p:x", 100);
+  tiny.edge("p:y->answer:y", 100);
+  const double ideal = 5 / 0.03 + 5 / 0.09;
+  EXPECT_NEAR(throughput(play(tiny, {.frames = 3000, .max_in_flight = 40, .queue = 40})) / ideal, 1,
+              0.02);
+}
+
+TEST(Simulate, LetsALiveSourceDropItsOldest) {
+  TinyPlans tiny = pipeline({0.1});
+  const Trace trace =
+      play(tiny, {.frames = 300, .rate = 30, .live = true, .max_in_flight = 1, .max_waiting = 2});
+  std::int64_t answered = 0;
+  for (const FrameRecord& frame : trace.frames) {
+    answered += frame.outcome == Outcome::kAnswered;
+    // One in work and two waiting.
+    EXPECT_LE(frame.capture_to_output.count(), 0.3 + 1e-9);
+  }
+  EXPECT_NEAR(static_cast<double>(answered), 100, 3);
+  EXPECT_EQ(std::ranges::count(trace.frames, Outcome::kDropped, &FrameRecord::outcome),
+            300 - answered);
+}
+
+TEST(Simulate, LetsAnOfflineSourceWait) {
+  const Trace trace = play(pipeline({0.1}), {.frames = 50, .rate = 30, .max_in_flight = 1});
+  for (const FrameRecord& frame : trace.frames) EXPECT_EQ(frame.outcome, Outcome::kAnswered);
+  EXPECT_NEAR(throughput(trace), 10, 0.01);
+}
+
+TEST(Simulate, TakesWhatFramesReallyCost) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0}, payload(1000));
+  tiny.plan.edges[1].codec.name = "top:5";
+  tiny.profile.codecs[codec_key(tiny.plan, tiny.plan.edges[1])].bytes = payload(1000);
+  SimOptions options{.frames = 4, .max_in_flight = 1};
+  options.measured = {
+      {.message_bytes = {{"input:x->part0:x", 100'000}}, .label = 3, .truth = 4},
+      {.run = {{"part0", Seconds{0.5}}}, .message_bytes = {{"input:x->part0:x", 200'000}}}};
+  const Trace trace = play(tiny, options);
+  for (int i = 0; i < 4; ++i) {
+    const double expected = i % 2 == 0 ? 0.1 + 0.04 + 0.001 : 0.2 + 0.5 + 0.04 + 0.001;
+    EXPECT_NEAR(trace.frames[static_cast<std::size_t>(i)].capture_to_output.count(), expected,
+                1e-9);
+  }
+  EXPECT_EQ(trace.frames[2].label, 3);
+  EXPECT_EQ(trace.frames[2].truth, 4);
+}
+
+TEST(Simulate, StaysAtHomeWhenAnExitIsTaken) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.01, 0.3}, payload(100'000));
+  tiny.edge("part0:early->answer:early", 0);
+  tiny.plan.gates = {
+      {.part = "part0", .confidence = "c", .threshold = 0.5, .exit = "early", .taken = 0.25}};
+  const Trace trace = play(tiny, {.frames = 2000, .max_in_flight = 1});
+  int taken = 0;
+  double sum = 0;
+  for (const FrameRecord& frame : trace.frames) {
+    taken += frame.bytes.empty();
+    sum += frame.capture_to_output.count();
+    EXPECT_NEAR(frame.capture_to_output.count(),
+                frame.bytes.empty() ? 0.1 : 0.1 + 0.12 + 0.3 + 0.12, 1e-9);
+  }
+  EXPECT_NEAR(taken / 2000.0, 0.25, 0.03);
+  EXPECT_NEAR(sum / 2000, predict(tiny.plan, tiny.cluster, tiny.profile).total.count(), 0.03);
+}
+
+TEST(Simulate, TakesTheFirstOfARace) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b"}) tiny.machine(name, name[0] == 'a' ? 3 : 1);
+  tiny.link("camera", "a", 1e12, 0);
+  tiny.link("camera", "b", 1e12, 0);
+  tiny.part("p", {"a", "b"}, 0.1, Placement::kRace);
+  tiny.edge("input:x->p:x", 100);
+  tiny.edge("p:y->answer:y", 100);
+  for (const FrameRecord& frame : play(tiny, {.frames = 3, .max_in_flight = 1}).frames)
+    EXPECT_NEAR(frame.capture_to_output.count(), 0.1, 0.2);
+  const Trace first = play(tiny, {.frames = 1});
+  EXPECT_NEAR(first.frames[0].capture_to_output.count(), 0.1, 1e-6);
+}
+
+TEST(Simulate, ReplacesAnOptionalInputThatDoesNotCome) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b"}) tiny.machine(name);
+  tiny.link("camera", "a", 1e12, 0);
+  tiny.link("camera", "b", 1e12, 0);
+  tiny.part("left", {"a"}, 1);
+  tiny.part("right", {"b"}, 3);
+  tiny.part("merge", {"camera"}, 0.25);
+  for (const char* side : {"left", "right"}) {
+    tiny.edge(std::string("input:x->") + side + ":x", 0);
+    PlanEdge& edge = tiny.edge(std::string(side) + ":y->merge:" + side, 0);
+    edge.required = false;
+    edge.wait = Seconds{0.5};
+  }
+  tiny.edge("merge:y->answer:y", 0);
+  const Trace trace = play(tiny, {.frames = 1});
+  EXPECT_NEAR(trace.frames[0].capture_to_output.count(), 1.75, 1e-6);
+  EXPECT_EQ(trace.frames[0].missing, std::vector<std::string>{"right:y->merge:right"});
+}
+
+// Whatever happens to the server in the middle of a run: every frame is answered once and in time.
+TEST(Simulate, AnswersEveryFrameInTimeWhenTheServerGoesAway) {
+  for (const SimEventKind kind : {SimEventKind::kKill, SimEventKind::kStop, SimEventKind::kCut}) {
+    SCOPED_TRACE(static_cast<int>(kind));
+    TinyPlans tiny = camera_and_server();
+    tiny.chain({"camera", "server"}, {0.001, 0.01}, payload(5000));
+    tiny.plan.deadline = Seconds{0.8};
+    SimOptions options{.frames = 200, .rate = 5};
+    options.events = {
+        {.time = Seconds{10.001}, .kind = kind, .machine = "server"},
+        {.time = Seconds{20.001}, .kind = SimEventKind::kReturn, .machine = "server"}};
+    const Trace trace = play(tiny, options);
+    ASSERT_EQ(trace.frames.size(), 200U);
+    int local = 0;
+    for (const FrameRecord& frame : trace.frames) {
+      EXPECT_NE(frame.outcome, Outcome::kLost);
+      EXPECT_LE(frame.capture_to_output.count(), 0.8);
+      local += frame.outcome == Outcome::kAnsweredLocally;
+      if (frame.outcome == Outcome::kAnsweredLocally) {
+        EXPECT_EQ(frame.plan, "chain@camera");
+        EXPECT_FALSE(frame.reason.empty());
+      }
+    }
+    // Ten seconds away and one of recovery, five frames a second.
+    EXPECT_NEAR(local, 55, 3);
+    ASSERT_EQ(trace.events.size(), 2U);
+    EXPECT_EQ(trace.events[0].kind, "dead");
+    EXPECT_EQ(trace.events[1].kind, "alive");
+    EXPECT_NEAR(trace.events[1].time.count(), 21.001, 1e-9);
+    EXPECT_EQ(trace.frames.back().outcome, Outcome::kAnswered);
+  }
+}
+
+TEST(Simulate, NoticesAStoppedMachineByItsHeartbeats) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, payload(1000));
+  SimOptions options{.frames = 10};
+  options.events = {{.time = Seconds{0.05}, .kind = SimEventKind::kStop, .machine = "server"}};
+  const Trace trace = play(tiny, options);
+  ASSERT_FALSE(trace.events.empty());
+  EXPECT_NEAR(trace.events[0].time.count(), 0.3, 1e-9);
+}
+
+TEST(Simulate, GoesOnAfterAShortStop) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.1}, payload(28));
+  SimOptions options{.frames = 20, .max_in_flight = 1};
+  options.events = {{.time = Seconds{0.25}, .kind = SimEventKind::kStop, .machine = "server"},
+                    {.time = Seconds{0.35}, .kind = SimEventKind::kReturn, .machine = "server"}};
+  const Trace trace = play(tiny, options);
+  EXPECT_TRUE(trace.events.empty());
+  double longest = 0;
+  for (const FrameRecord& frame : trace.frames)
+    longest = std::max(longest, frame.capture_to_output.count());
+  EXPECT_NEAR(longest, 0.14 + 0.1, 1e-3);
+}
+
+TEST(Simulate, TriesAnotherReplicaBeforeItAnswersLocally) {
+  TinyPlans tiny;
+  tiny.machine("camera", 100);
+  for (const char* name : {"a", "b"}) {
+    tiny.machine(name);
+    tiny.link("camera", name, 1e9, 0.001);
+  }
+  tiny.part("p", {"a", "b"}, 0.02, Placement::kSpread);
+  tiny.edge("input:x->p:x", 1000);
+  tiny.edge("p:y->answer:y", 1000);
+  tiny.plan.deadline = Seconds{10};
+  SimOptions options{.frames = 200, .rate = 20};
+  options.events = {{.time = Seconds{3.01}, .kind = SimEventKind::kKill, .machine = "a"}};
+  const Trace trace = play(tiny, options);
+  bool again = false;
+  for (const FrameRecord& frame : trace.frames) {
+    EXPECT_EQ(frame.outcome, Outcome::kAnswered);
+    again |= frame.key.attempt > 0;
+  }
+  EXPECT_TRUE(again || trace.events.size() == 1);
+}
+
+TEST(Simulate, LosesFramesOnlyWhereItMayNotAnswerLocally) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, payload(1000));
+  tiny.plan.deadline = Seconds{1};
+  SimOptions options{.frames = 20, .rate = 10, .local_fallback = false};
+  options.events = {{.time = Seconds{1}, .kind = SimEventKind::kKill, .machine = "server"}};
+  const Trace trace = play(tiny, options);
+  EXPECT_NEAR(
+      static_cast<double>(std::ranges::count(trace.frames, Outcome::kLost, &FrameRecord::outcome)),
+      10, 1);
+}
+
+TEST(Simulate, AnswersLateFramesLocally) {
+  // The tail takes longer than the deadline leaves.
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.001, 5}, payload(1000));
+  tiny.cluster.machines[0].slowdown = 0.1;
+  tiny.plan.deadline = Seconds{3};
+  const Trace trace = play(tiny, {.frames = 2, .max_in_flight = 1});
+  for (const FrameRecord& frame : trace.frames) {
+    EXPECT_EQ(frame.outcome, Outcome::kAnsweredLocally);
+    EXPECT_EQ(frame.reason, "late");
+    EXPECT_LE(frame.capture_to_output.count(), 3);
+  }
+}
+
+TEST(Simulate, IsTheSameForTheSameSeed) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.001, 0.01}, payload(20'000));
+  tiny.cluster.links[0].up.loss = 0.2;
+  tiny.cluster.links[0].up.headers = {};
+  const auto times = [&](std::uint64_t seed) {
+    return to_json(play(tiny, {.frames = 50, .seed = seed})).dump();
+  };
+  EXPECT_EQ(times(1), times(1));
+  EXPECT_NE(times(1), times(2));
+}
+
+TEST(Simulate, GivesSpansThatAddUpToTheFrame) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.01, 0.3}, payload(100'000));
+  for (auto& [key, codec] : tiny.profile.codecs) codec.encode = codec.decode = Seconds{0.002};
+  tiny.profile.codecs[normalise_key(tiny.plan, tiny.plan.edges[0])].encode = Seconds{0.001};
+  const Trace trace = play(tiny, {.frames = 3, .max_in_flight = 1, .prepare = Seconds{0.003}});
+  for (const FrameRecord& frame : trace.frames) {
+    Seconds sum{0};
+    for (const Span& span : frame.spans) sum += span.duration;
+    EXPECT_NEAR(sum.count(), frame.capture_to_output.count(), 1e-9);
+  }
+}
+
+TEST(Simulate, RefusesTheImpossible) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, 1000);
+  for (const SimOptions& bad :
+       {SimOptions{.frames = -1}, SimOptions{.rate = -1}, SimOptions{.live = true},
+        SimOptions{.max_in_flight = 0}, SimOptions{.queue = 0},
+        SimOptions{.events = {{.machine = "camera"}}},
+        SimOptions{.events = {{.machine = "nobody"}}}})
+    EXPECT_THROW(play(tiny, bad), Error);
+  EXPECT_THROW(simulate({}, std::vector<Plan>{}, tiny.cluster, tiny.profile), Error);
+}
+
+}  // namespace
+}  // namespace isthmus

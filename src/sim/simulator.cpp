@@ -1,0 +1,280 @@
+#include "sim/simulator.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "plan/costs.h"
+
+namespace isthmus {
+namespace {
+
+std::uint64_t pair_key(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
+
+}  // namespace
+
+Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
+                     const Cluster& cluster, const Profile& profile)
+    : options_(options), cluster_(cluster), ladder_(ladder) {
+  for (const Machine& machine : cluster.machines) {
+    node_of_.emplace(machine.name, static_cast<std::uint32_t>(nodes_.size()));
+    nodes_.push_back({.machine = &machine,
+                      .slowdown = machine.slowdown,
+                      .cores = std::vector<Core>(static_cast<std::size_t>(machine.cores))});
+  }
+  for (const ClusterLink& link : cluster.links)
+    cluster_links_.emplace(pair_key(node_of_.at(link.a), node_of_.at(link.b)), &link);
+  source_ = node_of_.at(cluster.source);
+  for (const Plan& plan : ladder)
+    plans_.push_back(
+        compile(plan, cluster, profile,
+                &plan == &ladder.front() ? options.measured : std::vector<MeasuredFrame>{}));
+  const Plan local = all_on(ladder.front(), cluster.source);
+  plans_.push_back(compile(local, cluster, profile, options.measured));
+  local_time_ = isthmus::local_time(isthmus::costs_of(local, cluster.source, profile),
+                                    nodes_[source_].machine[0]);
+  use_credits_ = options.max_in_flight > options.queue;
+  for (const Plan& plan : ladder)
+    for (const PlacedPart& part : plan.parts) spreads_ |= part.placement == Placement::kSpread;
+  frames_.resize(static_cast<std::size_t>(options.frames));
+  trace_ = {.origin = "simulator", .plan = ladder.front().name, .frames = {}, .events = {}};
+  trace_.frames.resize(frames_.size());
+}
+
+Trace Simulator::run() {
+  for (std::uint32_t i = 0; i < options_.events.size(); ++i)
+    events_.push(options_.events[i].time.count(), {.what = What::kScenario, .a = i});
+  if (options_.rate > 0)
+    events_.push(0, {.what = What::kCapture});
+  else
+    admit_waiting();
+  std::int64_t done = 0;
+  while (!events_.empty()) {
+    const auto entry = events_.pop();
+    now_ = entry.time;
+    handle(entry.event);
+    if (++done % 4096 == 0)
+      std::erase_if(active_, [&](std::uint32_t frame) { return frames_[frame].done; });
+  }
+  for (std::uint32_t i = 0; i < frames_.size(); ++i)
+    if (!frames_[i].done) finish(i, nullptr, Outcome::kLost);
+  return std::move(trace_);
+}
+
+void Simulator::handle(const Event& event) {
+  const bool of_machine = event.what == What::kJobEnd || event.what == What::kHandOver;
+  const bool current =
+      of_machine ? event.generation == nodes_[event.a].generation
+      : event.what == What::kArrival || event.what == What::kAnswer || event.what == What::kGiveUp
+          ? event.generation == attempts_[event.a].generation
+      : event.what == What::kDetect || event.what == What::kAlive
+          ? event.generation == nodes_[event.a].outage
+          : true;
+  if (!current) return;
+  switch (event.what) {
+    case What::kCapture: return capture();
+    case What::kJobEnd: return end_job(event.a, event.b);
+    case What::kHandOver: return hand_over(event.a, event.b);
+    case What::kArrival: return arrive(event.a, event.b, event.c, kCrossed);
+    case What::kAnswer: return answer(event.a, event.b);
+    case What::kGiveUp: return give_up(event.a, event.b, event.c);
+    case What::kCredit:
+      ++credits_[event.a].left;
+      begin_jobs(credits_[event.a].sender);
+      return admit_waiting();
+    case What::kLocalDue: return local_due(event.a);
+    case What::kScenario: return happen(options_.events[event.a]);
+    case What::kDetect: return detect(event.a);
+    case What::kAlive:
+      situation_.dead.erase(nodes_[event.a].machine->name);
+      route_is_cached_ = false;
+      trace_.events.push_back({Seconds{now_}, "alive", nodes_[event.a].machine->name, ""});
+      return;
+  }
+}
+
+bool Simulator::is_stale(const Job& job) const {
+  return attempts_[job.attempt].generation != job.generation;
+}
+
+// First come, first served, except that a job whose output has no credit lets others pass.
+void Simulator::begin_jobs(std::uint32_t machine) {
+  Node& node = nodes_[machine];
+  for (std::size_t i = 0;
+       i < node.queue.size() && node.busy < static_cast<int>(node.cores.size()) && !node.stopped;) {
+    const Job job = node.queue[i];
+    if (!is_stale(job) && use_credits_ && !can_begin(job)) {
+      ++i;
+      continue;
+    }
+    node.queue.erase(node.queue.begin() + static_cast<std::ptrdiff_t>(i));
+    if (is_stale(job)) continue;
+    const auto free = std::ranges::find(node.cores, false, &Core::busy);
+    begin(machine, static_cast<std::uint32_t>(free - node.cores.begin()), job);
+  }
+}
+
+// Credits of the source's messages were taken at admission.
+bool Simulator::can_begin(const Job& job) {
+  if (job.part < 0) return true;
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledPart& part = plan.parts[static_cast<std::size_t>(job.part)];
+  const std::uint32_t machine = part.machines[job.ordinal];
+  return std::ranges::all_of(part.out_edges, [&](std::uint32_t e) {
+    const CompiledEdge& edge = plan.edges[e];
+    if (edge.to_part < 0) return true;
+    const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
+    if (taker.placement == Placement::kRace) return true;
+    const std::uint32_t to =
+        taker.machines[attempt.ordinal[static_cast<std::size_t>(edge.to_part)]];
+    return to == machine || credits_[credit_for(attempt.plan, e, machine, to)].left > 0;
+  });
+}
+
+void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job) {
+  Node& node = nodes_[machine];
+  double duration = 0;
+  for (const Piece& piece : pieces_of(job, machine)) duration += piece.duration;
+  node.cores[core] = {.job = job, .busy = true, .start = now_, .end = now_ + duration, .sent = 0};
+  ++node.busy;
+  schedule(machine, core);
+  if (!use_credits_ || job.part < 0) return;
+  Attempt& attempt = attempts_[job.attempt];
+  const CompiledPart& part = plan_of(attempt).parts[static_cast<std::size_t>(job.part)];
+  return_credits(attempt, part, job.ordinal);
+  take_credits(attempt, &part, machine);
+}
+
+// What is still to come of the job on a core: its messages, each when it is encoded, and its end.
+void Simulator::schedule(std::uint32_t machine, std::uint32_t core) {
+  const Core& busy = nodes_[machine].cores[core];
+  Event event{
+      .what = What::kHandOver, .a = machine, .b = core, .generation = nodes_[machine].generation};
+  double at = busy.start;
+  int sends = 0;
+  for (const Piece& piece : pieces_of(busy.job, machine)) {
+    at += piece.duration;
+    if (piece.sends && sends++ >= busy.sent && at < busy.end) events_.push(at, event);
+  }
+  event.what = What::kJobEnd;
+  events_.push(busy.end, event);
+}
+
+void Simulator::hand_over(std::uint32_t machine, std::uint32_t core) {
+  Core& busy = nodes_[machine].cores[core];
+  if (is_stale(busy.job)) return;
+  int sends = 0;
+  for (const Piece& piece : pieces_of(busy.job, machine)) {
+    if (!piece.sends || sends++ < busy.sent) continue;
+    ++busy.sent;
+    return send_edge(busy.job, piece.what, machine);
+  }
+}
+
+void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
+  Node& node = nodes_[machine];
+  const Core done = node.cores[core];
+  node.cores[core].busy = false;
+  --node.busy;
+  if (!is_stale(done.job)) {
+    if (options_.record_spans) note_job(done.job, machine, done);
+    if (spreads_ && done.job.part >= 0) note_time(machine, done.end - done.start);
+    send_rest(done.job, machine, done.sent);
+  }
+  begin_jobs(machine);
+}
+
+std::uint32_t Simulator::link_between(std::uint32_t from, std::uint32_t to) {
+  const auto [known, fresh] =
+      link_of_.try_emplace(pair_key(from, to), static_cast<std::uint32_t>(links_.size()));
+  if (fresh) {
+    const ClusterLink* link = cluster_link(from, to);
+    const bool forward = link->a == nodes_[from].machine->name;
+    links_.emplace_back(forward ? link->up : link->down,
+                        mix_seed(mix_seed(options_.seed, from), to));
+  }
+  return known->second;
+}
+
+const ClusterLink* Simulator::cluster_link(std::uint32_t a, std::uint32_t b) const {
+  const auto forward = cluster_links_.find(pair_key(a, b));
+  if (forward != cluster_links_.end()) return forward->second;
+  const auto backward = cluster_links_.find(pair_key(b, a));
+  return backward == cluster_links_.end() ? nullptr : backward->second;
+}
+
+void Simulator::happen(const SimEvent& event) {
+  const std::uint32_t machine = node_of_.at(event.machine);
+  if (event.kind == SimEventKind::kReturn)
+    revive_machine(machine);
+  else
+    fail_machine(machine, event);
+}
+
+void Simulator::fail_machine(std::uint32_t machine, const SimEvent& event) {
+  Node& node = nodes_[machine];
+  ++node.outage;
+  const ClusterLink* link = cluster_link(source_, machine);
+  const LinkProfile profile = link ? link->up : LinkProfile{};
+  // Broken connections are noticed when the news arrives, silence when heartbeats are missed.
+  double noticed = now_ + profile.latency.count();
+  if (event.kind == SimEventKind::kKill) {
+    node.killed = true;
+    node.queue.clear();
+    for (Core& core : node.cores) core.busy = false;
+    node.busy = 0;
+    ++node.generation;
+  } else {
+    std::int64_t largest = 0;
+    for (const CompiledPlan& plan : plans_) largest = std::max(largest, plan.largest_message);
+    const double last_heartbeat =
+        std::floor(now_ / kHeartbeatInterval.count()) * kHeartbeatInterval.count();
+    noticed = std::max(now_, last_heartbeat + death_timeout(profile, largest).count());
+    if (event.kind == SimEventKind::kCut) {
+      node.cut = true;
+    } else {
+      // What runs stays where it is until the return.
+      node.stopped = true;
+      node.stopped_at = now_;
+      ++node.generation;
+    }
+  }
+  events_.push(noticed, {.what = What::kDetect, .a = machine, .generation = node.outage});
+}
+
+void Simulator::revive_machine(std::uint32_t machine) {
+  Node& node = nodes_[machine];
+  ++node.outage;
+  node.killed = node.cut = false;
+  if (node.stopped) {
+    node.stopped = false;
+    for (std::uint32_t i = 0; i < node.cores.size(); ++i) {
+      if (!node.cores[i].busy) continue;
+      node.cores[i].start += now_ - node.stopped_at;
+      node.cores[i].end += now_ - node.stopped_at;
+      schedule(machine, i);
+    }
+    begin_jobs(machine);
+  }
+  if (situation_.dead.contains(node.machine->name))
+    events_.push(now_ + kRecoveryTime.count(),
+                 {.what = What::kAlive, .a = machine, .generation = node.outage});
+}
+
+void Simulator::detect(std::uint32_t machine) {
+  const std::string& name = nodes_[machine].machine->name;
+  if (!situation_.dead.insert(name).second) return;
+  route_is_cached_ = false;
+  trace_.events.push_back({Seconds{now_}, "dead", name, ""});
+  const std::vector<std::uint32_t> active = active_;
+  for (const std::uint32_t frame : active) {
+    if (frames_[frame].done || frames_[frame].attempts.empty()) continue;
+    const std::uint32_t latest = frames_[frame].attempts.back();
+    if (machines_of(ladder_, attempts_[latest].route).contains(name)) retry(latest);
+  }
+  admit_waiting();
+}
+
+}  // namespace isthmus

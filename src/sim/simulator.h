@@ -1,0 +1,237 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/link_profile.h"
+#include "plan/policy.h"
+#include "sim/compiled_plan.h"
+#include "sim/event_queue.h"
+#include "sim/simulate.h"
+
+namespace isthmus {
+
+// The state behind `simulate`, for one run. Times are seconds of virtual time. Which file holds
+// what: simulator.cpp time and machines, sim_source.cpp the source (admission, answers, failures),
+// sim_flow.cpp frames on their way through a plan.
+class Simulator {
+ public:
+  Simulator(const SimOptions& options, const std::vector<Plan>& ladder, const Cluster& cluster,
+            const Profile& profile);
+  Trace run();
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  enum class What : std::uint8_t {
+    kCapture,   // The next frame of a source with a rate.
+    kJobEnd,    // a: machine, b: core, generation: the machine's.
+    kHandOver,  // A message of a job that goes on: as kJobEnd.
+    kArrival,   // a: attempt, b: edge, c: consumer's ordinal, generation: the attempt's.
+    kAnswer,    // a: attempt, b: edge, generation: the attempt's.
+    kGiveUp,    // An optional input: as kArrival.
+    kCredit,    // a: credit.
+    kLocalDue,  // a: frame.
+    kScenario,  // a: index of the scenario's event.
+    kDetect,    // a: machine, generation: its outage.
+    kAlive,     // a: machine, generation: its outage.
+  };
+  struct Event {
+    What what;
+    std::uint32_t a = 0;
+    std::uint32_t b = 0;
+    std::uint32_t c = 0;
+    std::uint32_t generation = 0;
+  };
+
+  // What an input has got.
+  enum Input : std::uint8_t { kMissing, kHere, kCrossed, kGivenUp };
+
+  // A frame's way along one route. Slots are used again; the generation tells an old event.
+  struct Attempt {
+    std::uint32_t generation = 0;
+    std::uint32_t frame = 0;
+    std::uint32_t plan = 0;
+    std::uint8_t number = 0;
+    Route route;
+    // By part: ordinal of the machine.
+    std::vector<std::uint32_t> ordinal;
+    // By slot of an edge.
+    std::vector<Input> input;
+    std::vector<std::uint32_t> credit;
+    // By counter of a part: required and optional inputs still missing.
+    std::vector<std::int32_t> required;
+    std::vector<std::int32_t> optional;
+    std::int32_t answers = 0;
+    std::vector<std::string> missing;
+  };
+
+  struct Frame {
+    double captured = 0;
+    bool done = false;
+    std::uint8_t next_attempt = 0;
+    std::vector<std::uint32_t> attempts;
+    std::vector<Span> spans;
+    std::vector<EdgeBytes> bytes;
+  };
+
+  // A piece of work that waits for a core. Part -1: the source sends a frame off.
+  struct Job {
+    std::uint32_t attempt = 0;
+    std::uint32_t generation = 0;
+    std::int32_t part = -1;
+    std::uint32_t ordinal = 0;
+    double ready = 0;
+  };
+  // One step of a job.
+  struct Piece {
+    SpanKind kind = SpanKind::kRun;
+    // Index of the edge, or of the part that runs.
+    std::uint32_t what = 0;
+    double duration = 0;
+    // The edge is handed over at its end.
+    bool sends = false;
+  };
+  struct Core {
+    Job job;
+    bool busy = false;
+    double start = 0;
+    double end = 0;
+    // Messages handed over so far.
+    int sent = 0;
+  };
+  struct Node {
+    const Machine* machine = nullptr;
+    double slowdown = 1;
+    std::deque<Job> queue;
+    std::vector<Core> cores;
+    int busy = 0;
+    bool stopped = false;
+    double stopped_at = 0;
+    bool killed = false;
+    bool cut = false;
+    std::uint32_t generation = 0;
+    std::uint32_t outage = 0;
+    // For the choice between replicas.
+    int in_flight = 0;
+    std::vector<Seconds> times;
+    std::size_t next_time = 0;
+  };
+  struct Credit {
+    int left = 0;
+    // Who sends, and how long a credit takes to get there.
+    std::uint32_t sender = 0;
+    double latency = 0;
+  };
+
+  // simulator.cpp
+  void handle(const Event& event);
+  void begin_jobs(std::uint32_t machine);
+  bool can_begin(const Job& job);
+  bool is_stale(const Job& job) const;
+  void begin(std::uint32_t machine, std::uint32_t core, const Job& job);
+  void schedule(std::uint32_t machine, std::uint32_t core);
+  void hand_over(std::uint32_t machine, std::uint32_t core);
+  void end_job(std::uint32_t machine, std::uint32_t core);
+  void happen(const SimEvent& event);
+  void fail_machine(std::uint32_t machine, const SimEvent& event);
+  void revive_machine(std::uint32_t machine);
+  void detect(std::uint32_t machine);
+  std::uint32_t link_between(std::uint32_t from, std::uint32_t to);
+  const ClusterLink* cluster_link(std::uint32_t a, std::uint32_t b) const;
+  bool reachable(std::uint32_t machine) const {
+    return !nodes_[machine].killed && !nodes_[machine].cut;
+  }
+
+  // sim_source.cpp
+  void capture();
+  void admit_waiting();
+  bool room_for_frame() const;
+  bool admit(std::uint32_t frame);
+  bool has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal);
+  const Route& route_of_new_frame(std::uint32_t frame);
+  void launch(std::uint32_t frame, const Route& route);
+  void launch_locally(std::uint32_t frame, const std::string& reason);
+  void retry(std::uint32_t attempt);
+  void local_due(std::uint32_t frame);
+  void answer(std::uint32_t attempt, std::uint32_t edge);
+  void finish(std::uint32_t frame, const Attempt* by, Outcome outcome);
+  void release(std::uint32_t attempt);
+  std::uint32_t new_attempt();
+  void note_machines(const Attempt& attempt, int change);
+  void note_time(std::uint32_t machine, double duration);
+
+  // sim_flow.cpp
+  bool leaves(const Attempt& attempt, std::uint32_t edge, std::uint32_t machine) const;
+  const std::vector<Piece>& pieces_of(const Job& job, std::uint32_t machine);
+  std::uint32_t taken_gate(const Attempt& attempt, std::uint32_t part) const;
+  void send_rest(const Job& job, std::uint32_t machine, int sent);
+  void send_edge(const Job& job, std::uint32_t edge, std::uint32_t machine);
+  void carry(const Job& job, std::uint32_t edge, std::uint32_t from, std::uint32_t ordinal);
+  void arrive(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal, Input how);
+  void give_up(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal);
+  void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal);
+  std::uint32_t slot_of(const CompiledEdge& edge, const CompiledPlan& plan,
+                        std::uint32_t ordinal) const;
+  std::uint32_t counter_of(const CompiledPart& part, std::uint32_t ordinal) const;
+  std::uint32_t credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
+                           std::uint32_t to);
+  void take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine);
+  void return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal);
+  void note_job(const Job& job, std::uint32_t machine, const Core& core);
+  void span(std::uint32_t frame, SpanKind kind, std::uint32_t machine, const std::string& what,
+            double start, double duration);
+
+  // A local answer waits for those before it.
+  Seconds local_time_now() const { return local_time_ * (1 + local_pending_); }
+  const CompiledPlan& plan_of(const Attempt& attempt) const { return plans_[attempt.plan]; }
+  const CompiledCosts& costs_of(const Attempt& attempt) const {
+    return plans_[attempt.plan].costs_of(attempt.frame);
+  }
+
+  const SimOptions& options_;
+  const Cluster& cluster_;
+  std::vector<Plan> ladder_;
+  // The ladder, and last the local answer.
+  std::vector<CompiledPlan> plans_;
+  std::uint32_t source_ = 0;
+  Seconds local_time_{0};
+  // Local answers that are being worked out.
+  int local_pending_ = 0;
+  bool use_credits_ = false;
+  bool spreads_ = false;
+
+  double now_ = 0;
+  EventQueue<Event> events_;
+  std::vector<Node> nodes_;
+  std::unordered_map<std::string, std::uint32_t> node_of_;
+  std::unordered_map<std::uint64_t, const ClusterLink*> cluster_links_;
+  std::vector<LinkTimeline> links_;
+  std::unordered_map<std::uint64_t, std::uint32_t> link_of_;
+  std::vector<Credit> credits_;
+  std::unordered_map<std::uint64_t, std::uint32_t> credit_of_;
+
+  std::vector<Frame> frames_;
+  std::deque<std::uint32_t> waiting_;
+  std::int64_t captured_ = 0;
+  // A frame of an offline source with a rate is captured late if the one before had to wait.
+  bool capture_due_ = false;
+  int in_flight_ = 0;
+  bool admitting_ = false;
+  std::vector<Attempt> attempts_;
+  std::vector<std::uint32_t> free_attempts_;
+  // Frames that are admitted and not done; those that are done leave it now and then.
+  std::vector<std::uint32_t> active_;
+  Situation situation_;
+  Route cached_route_;
+  bool route_is_cached_ = false;
+  Trace trace_;
+  // Memory that is used again.
+  std::vector<Piece> pieces_;
+  std::vector<Piece> sending_;
+};
+
+}  // namespace isthmus
