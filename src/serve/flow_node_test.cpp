@@ -1,0 +1,269 @@
+#include "serve/flow_node.h"
+
+#include <future>
+
+#include "serve/fixture.h"
+
+namespace isthmus {
+namespace {
+
+using namespace testing;
+
+// Other machines that take everything, or nothing.
+class FakeHops final : public NextHops {
+ public:
+  Sent send(const Deployment&, std::uint8_t machine, FlowMessage message,
+            std::shared_ptr<void>) override {
+    const std::lock_guard lock(mutex_);
+    if (!failure.empty()) return {.failure = failure, .passage = {}, .shaped = false};
+    sent_.emplace_back(machine, std::move(message));
+    return {.failure = {}, .passage = {.on_air = 1}, .shaped = false};
+  }
+  std::vector<std::pair<int, FlowMessage>> sent() const {
+    const std::lock_guard lock(mutex_);
+    return sent_;
+  }
+  std::string failure;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::pair<int, FlowMessage>> sent_;
+};
+
+class FakeReturn final : public ReturnPath {
+ public:
+  explicit FakeReturn(bool local) : local_(local) {}
+  bool is_local() const override { return local_; }
+  void send(const Deployment*, Parcel parcel) override {
+    const std::lock_guard lock(mutex_);
+    parcels_.push_back(std::move(parcel));
+  }
+  void grant() override { ++granted; }
+  std::vector<Parcel> parcels() const {
+    const std::lock_guard lock(mutex_);
+    return parcels_;
+  }
+  std::vector<Parcel> wait_for(std::size_t count) const {
+    EXPECT_TRUE(eventually([&] { return parcels().size() >= count; }));
+    return parcels();
+  }
+  std::atomic<int> granted = 0;
+
+ private:
+  bool local_;
+  mutable std::mutex mutex_;
+  std::vector<Parcel> parcels_;
+};
+
+// Adds its two inputs, and says how sure it is of the first.
+class Adder final : public Engine {
+ public:
+  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
+  std::vector<Tensor> run(std::span<const Tensor> inputs) override {
+    ++runs;
+    const float a = inputs[0].values<float>()[0];
+    const float b = inputs[1].values<float>()[0];
+    return {Tensor::of<float>({1, 1}, std::vector<float>{a + b}),
+            Tensor::of<float>({1, 1}, std::vector<float>{a})};
+  }
+  int runs = 0;
+
+ private:
+  std::vector<TensorSpec> inputs_{{"a", DType::kF32, {1, 1}}, {"b", DType::kF32, {1, 1}}};
+  std::vector<TensorSpec> outputs_{{"sum", DType::kF32, {1, 1}}, {"sure", DType::kF32, {1, 1}}};
+};
+
+// left and right (on other machines) -> merge (here) -> tail (on another), with an exit at the
+// merge.
+std::shared_ptr<const Deployment> merge_deployment(std::optional<Seconds> wait_for_b, bool gated) {
+  Plan plan;
+  plan.name = "merge";
+  plan.parts = {{.name = "left", .machines = {"left"}},
+                {.name = "right", .machines = {"right"}},
+                {.name = "merge", .machines = {"here"}},
+                {.name = "tail", .machines = {"next"}}};
+  plan.edges = {{.edge = {"", "x", "left", "x"}},
+                {.edge = {"", "x", "right", "x"}},
+                {.edge = {"left", "y", "merge", "a"}},
+                {.edge = {"right", "y", "merge", "b"},
+                 .required = !wait_for_b,
+                 .wait = wait_for_b.value_or(Seconds{0})},
+                {.edge = {"merge", "sum", "", "early"}},
+                {.edge = {"merge", "sum", "tail", "x"}},
+                {.edge = {"tail", "y", "", "scores"}}};
+  if (gated) plan.gates = {{.part = "merge", .confidence = "sure", .threshold = 5, .exit = "sum"}};
+  if (!gated) plan.edges.erase(plan.edges.begin() + 4);
+  auto held = std::make_shared<HeldPart>();
+  held->name = "merge";
+  held->engine = std::make_unique<Adder>();
+  DeploymentSpec spec{.id = {1, 1},
+                      .plan = plan,
+                      .machines = {"camera", "left", "right", "here", "next"},
+                      .self = "here",
+                      .source = "camera",
+                      .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}}),
+                      .held = {{"merge", held}}};
+  return make_deployment(std::move(spec));
+}
+
+FlowMessage number(float value, std::uint16_t edge, std::uint32_t frame, std::uint8_t attempt = 0) {
+  return {.header = {.type = FrameType::kTensor,
+                     .key = {.source = 1, .frame = frame, .attempt = attempt, .epoch = 1},
+                     .edge = edge,
+                     .budget_us = 10'000'000},
+          .payload = Payload(Tensor::of<float>({1, 1}, std::vector<float>{value})),
+          .trailer = {}};
+}
+
+float number_of(const FlowMessage& message) {
+  float value = 0;
+  EXPECT_EQ(message.payload.size(), sizeof(value));
+  std::memcpy(&value, message.payload.bytes().data(), sizeof(value));
+  return value;
+}
+
+struct Rig {
+  explicit Rig(std::shared_ptr<const Deployment> deployment) : node({}, hops, clock) {
+    node.deploy(std::move(deployment));
+  }
+  void give(FlowMessage message, const std::shared_ptr<FakeReturn>& from) {
+    node.receive({.message = std::move(message), .tensor = {}, .trailer = {}}, from);
+  }
+  ManualClock clock;
+  FakeHops hops;
+  std::shared_ptr<FakeReturn> left = std::make_shared<FakeReturn>(false);
+  std::shared_ptr<FakeReturn> right = std::make_shared<FakeReturn>(false);
+  FlowNode node;
+};
+
+TEST(FlowNode, RunsAPartWhenBothInputsAreThereAndHandsOn) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.give(number(1, 2, 7), rig.left);
+  EXPECT_TRUE(rig.hops.sent().empty());
+  rig.give(number(2, 3, 7), rig.right);
+  ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+  const auto [machine, message] = rig.hops.sent()[0];
+  EXPECT_EQ(machine, 4);
+  EXPECT_EQ(message.header.key.frame, 7u);
+  EXPECT_EQ(number_of(message), 3);
+  EXPECT_EQ(rig.left->granted + rig.right->granted, 2)
+      << "credits are given back when the output has left";
+  // The machine whose input came first is told that its part is done.
+  ASSERT_EQ(rig.left->wait_for(1).size(), 1u);
+  EXPECT_EQ(rig.left->parcels()[0].message.header.type, FrameType::kAck);
+}
+
+TEST(FlowNode, AnswersGoBackTheWayTheFrameCameWithItsOwnReport) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.give(number(1, 2, 7), rig.left);
+  rig.give(number(2, 3, 7), rig.right);
+  ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+  FlowMessage answer = number(9, 5, 7);
+  answer.header.type = FrameType::kAnswer;
+  ASSERT_TRUE(eventually([&] {
+    rig.node.pass_back(answer, 100);
+    return rig.right->parcels().size() == 1;
+  }));
+  const Parcel parcel = rig.right->parcels()[0];
+  EXPECT_EQ(parcel.message.header.type, FrameType::kAnswer);
+  EXPECT_EQ(number_of(parcel.message), 9);
+  const auto ran = [](const WireSpan& span) {
+    return span.kind == SpanKind::kRun && span.machine == 3;
+  };
+  EXPECT_TRUE(std::ranges::any_of(parcel.trailer.spans, ran));
+  EXPECT_EQ(parcel.trailer.bytes.back().on_air, 100);
+}
+
+TEST(FlowNode, AMachineThatCannotBeReachedIsRefusedToTheSource) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.hops.failure = "next cannot be reached";
+  rig.give(number(1, 2, 7), rig.left);
+  rig.give(number(2, 3, 7), rig.right);
+  const auto parcels = rig.right->wait_for(1);
+  ASSERT_EQ(parcels.size(), 1u);
+  EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
+  EXPECT_EQ(parcels[0].message.header.edge, 4) << "names the machine";
+  EXPECT_EQ(rig.node.counters().refusals, 1);
+}
+
+TEST(FlowNode, FramesOnTheirWayByALostMachineAreRefused) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.give(number(1, 2, 7), rig.left);
+  rig.give(number(2, 3, 7), rig.right);
+  ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+  rig.node.lost("next", "is silent");
+  const auto parcels = rig.right->wait_for(1);
+  ASSERT_EQ(parcels.size(), 1u);
+  EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
+  rig.node.lost("next", "is silent");
+  EXPECT_EQ(rig.right->parcels().size(), 1u) << "once";
+}
+
+TEST(FlowNode, AnOptionalInputIsReplacedByZerosAndTheAnswerSaysSo) {
+  Rig rig(merge_deployment(Seconds{0.1}, true));
+  rig.give(number(6, 2, 7), rig.left);
+  rig.clock.advance(Seconds{0.05});
+  rig.node.expire();
+  EXPECT_TRUE(rig.left->parcels().empty());
+  rig.clock.advance(Seconds{0.06});
+  rig.node.expire();
+  const auto parcels = rig.left->wait_for(1);
+  ASSERT_EQ(parcels.size(), 1u);
+  EXPECT_EQ(number_of(parcels[0].message), 6);
+  EXPECT_EQ(parcels[0].trailer.missing, (std::vector<std::uint16_t>{3}));
+  rig.give(number(1, 3, 7), rig.right);
+  EXPECT_EQ(rig.node.counters().duplicates, 1) << "too late";
+}
+
+TEST(FlowNode, ATakenExitSendsNothingOn) {
+  Rig rig(merge_deployment(std::nullopt, true));
+  rig.give(number(5, 2, 7), rig.left);
+  rig.give(number(1, 3, 7), rig.right);
+  const auto parcels = rig.right->wait_for(1);
+  ASSERT_EQ(parcels.size(), 1u);
+  EXPECT_EQ(parcels[0].message.header.type, FrameType::kAnswer);
+  EXPECT_EQ(number_of(parcels[0].message), 6);
+  EXPECT_TRUE(rig.hops.sent().empty());
+}
+
+TEST(FlowNode, AnExitThatIsNotTakenAnswersNothing) {
+  Rig rig(merge_deployment(std::nullopt, true));
+  rig.give(number(4, 2, 7), rig.left);
+  rig.give(number(1, 3, 7), rig.right);
+  ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+  EXPECT_EQ(rig.node.counters().answers, 0);
+}
+
+TEST(FlowNode, DropsDuplicatesAndFramesWhoseBudgetIsOver) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.give(number(1, 2, 7), rig.left);
+  rig.give(number(1, 2, 7), rig.left);
+  EXPECT_EQ(rig.node.counters().duplicates, 1);
+  rig.clock.advance(Seconds{11});
+  rig.node.expire();
+  EXPECT_EQ(rig.node.counters().given_up, 1);
+}
+
+TEST(FlowNode, RefusesAPlanThatItDoesNotHave) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  FlowMessage message = number(1, 2, 7);
+  message.header.key.epoch = 9;
+  rig.give(std::move(message), rig.left);
+  const auto parcels = rig.left->wait_for(1);
+  ASSERT_EQ(parcels.size(), 1u);
+  EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
+  EXPECT_EQ(rig.left->granted, 1);
+}
+
+TEST(FlowNode, RefusesADamagedTensor) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  FlowMessage half = number(1, 2, 7);
+  half.payload = Payload(half.payload.bytes().first(2), half.payload.owner());
+  rig.give(std::move(half), rig.left);
+  rig.give(number(1, 3, 7), rig.right);
+  EXPECT_EQ(rig.right->wait_for(1)[0].message.header.type, FrameType::kRefusal);
+}
+
+}  // namespace
+}  // namespace isthmus

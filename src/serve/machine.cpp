@@ -1,0 +1,325 @@
+#include "serve/machine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "plan/policy.h"
+#include "serve/wire.h"
+
+namespace isthmus {
+namespace {
+
+std::uint64_t random_instance() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device() | 1;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "agent";
+}
+
+std::string describe(std::uint32_t protocol, const std::string& version) {
+  return "version " + version + " (protocol " + std::to_string(protocol) + ")";
+}
+
+}  // namespace
+
+AgentMachine::AgentMachine(const AgentOptions& options, Clock& clock,
+                           std::function<void(const HeldPart&, Seconds)> on_run)
+    : options_(options),
+      clock_(clock),
+      instance_(random_instance()),
+      name_(options.name.empty() ? host_name() : options.name),
+      blobs_(options.cache, options.memory),
+      parts_(options.memory),
+      node_({.on_run = std::move(on_run)}, *this, clock) {}
+
+AgentMachine::~AgentMachine() {
+  std::map<PeerKey, std::shared_ptr<Peer>> peers;
+  {
+    const std::lock_guard lock(mutex_);
+    peers.swap(peers_);
+  }
+  for (auto& [key, peer] : peers) close_and_wait(std::move(peer));
+}
+
+v1::GreetReply AgentMachine::greet(const v1::GreetRequest& request) const {
+  if (static_cast<int>(request.protocol()) != kProtocolVersion ||
+      request.version() != options_.version)
+    throw Error(ErrorKind::kUnsupported,
+                "agent " + name_ + " is " + describe(kProtocolVersion, options_.version) +
+                    ", the caller is " + describe(request.protocol(), request.version()) +
+                    ": install the same on both");
+  v1::GreetReply reply;
+  reply.set_protocol(kProtocolVersion);
+  reply.set_version(options_.version);
+  reply.set_name(name_);
+  reply.set_instance(instance_);
+  reply.set_memory(options_.memory);
+  reply.set_max_message_bytes(kMaxMessageBytes);
+  return reply;
+}
+
+// A source that was started anew takes its number over from the run before, unless that is still
+// sending.
+void AgentMachine::take_over(const v1::DeployRequest& request) {
+  const auto source = static_cast<std::uint16_t>(request.source());
+  std::vector<DeploymentId> old;
+  {
+    std::unique_lock lock(mutex_);
+    Instance& instance = sources_[source];
+    if (instance.number != request.source_instance() && instance.number != 0) {
+      // The stream of a run that has just ended may still be closing.
+      const auto is_over = [&] { return streams_of_[source].empty(); };
+      if (!stream_ended_.wait_for(lock, Seconds{1}, is_over))
+        throw Error(ErrorKind::kInvalid, "source number " + std::to_string(source) +
+                                             " is in use by another source: choose another");
+      for (const auto& deployment : node_.deployments())
+        if (deployment->id.source == source) old.push_back(deployment->id);
+    }
+    instance.number = request.source_instance();
+    for (const v1::Peer& peer : request.peers())
+      instance.links[peer.machine()] = peer.has_link() ? from_wire(peer.link()) : LinkProfile{};
+  }
+  for (const DeploymentId id : old) node_.undeploy(id);
+}
+
+void AgentMachine::deploy(const v1::DeployRequest& request) {
+  const std::lock_guard deploying(deploying_);
+  DeploymentSpec spec{.id = {static_cast<std::uint16_t>(request.source()),
+                             static_cast<std::uint16_t>(request.epoch())},
+                      .plan = plan_from_json(parse_document(request.plan(), "plan"), "plan"),
+                      .machines = {request.machines().begin(), request.machines().end()},
+                      .self = request.machine(),
+                      .source = request.source_machine()};
+  const FindBlob find = [this](const std::string& hash) { return blobs_.get(hash); };
+  spec.table = find;
+  for (const v1::EdgeTensor& edge : request.edges()) spec.edges.push_back(from_wire(edge));
+  for (const auto& [part, hash] : request.bundles())
+    spec.held[part] = parts_.hold(part, hash, find, request.memory());
+  const auto deployment = make_deployment(std::move(spec));
+  if (deployment->largest_message() > kMaxMessageBytes)
+    throw Error(ErrorKind::kUnsupported, "plan " + deployment->plan.name + " sends messages of " +
+                                             std::to_string(deployment->largest_message()) +
+                                             " bytes; agents take at most " +
+                                             std::to_string(kMaxMessageBytes));
+  take_over(request);
+  for (const DeployedPart& part : deployment->parts)
+    if (part.held) parts_.feed(part.held, deployment->id.source);
+  connect_peers(request, *deployment);
+  node_.set_slowdown(std::max(1.0, request.slowdown()));
+  node_.set_cores(std::clamp(static_cast<int>(request.cores()), 1, 64));
+  node_.deploy(deployment);
+  log_info("holds plan " + deployment->plan.name + " (" + std::to_string(deployment->id.epoch) +
+           ") of source " + std::to_string(deployment->id.source) + " as " + request.machine());
+}
+
+void AgentMachine::connect_peers(const v1::DeployRequest& request, const Deployment& deployment) {
+  std::set<std::string> next;
+  for (const DeployedEdge& edge : deployment.edges) {
+    if (edge.from == kNoIndex || edge.to == kNoIndex || !deployment.parts[edge.from].held) continue;
+    for (const std::uint8_t machine : deployment.parts[edge.to].machines)
+      next.insert(deployment.machines[machine]);
+  }
+  for (const v1::Peer& wanted : request.peers()) {
+    if (!next.contains(wanted.machine()) || wanted.address().empty() ||
+        wanted.machine() == request.machine())
+      continue;
+    const PeerKey key{deployment.id.source, wanted.machine()};
+    std::shared_ptr<Peer> known;
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = peers_.find(key); found != peers_.end()) known = found->second;
+    }
+    const LinkProfile link = link_to(key.first, key.second);
+    if (known && known->address() == wanted.address() && known->same_link(link) &&
+        known->max_message_bytes() >= deployment.largest_message())
+      continue;
+    if (known) known->close();
+    auto peer = Peer::connect(
+        {.self = request.machine(),
+         .machine = wanted.machine(),
+         .address = wanted.address(),
+         .link = link,
+         .return_headers = link.headers,
+         .security = options_.security,
+         .max_message_bytes = deployment.largest_message(),
+         .death_timeout = death_timeout(link, wanted.largest_message()),
+         .seed = request.seed()},
+        {.on_message = [this](FlowMessage message,
+                              std::int64_t on_air) { node_.pass_back(std::move(message), on_air); },
+         .on_lost = [this, machine = wanted.machine()](
+                        const std::string& why) { node_.lost(machine, why); },
+         .on_back = [](bool) {}},
+        clock_);
+    peer->cut(cut_);
+    const std::lock_guard lock(mutex_);
+    peers_[key] = std::move(peer);
+  }
+}
+
+void AgentMachine::undeploy(const v1::UndeployRequest& request) {
+  const std::lock_guard deploying(deploying_);
+  const auto source = static_cast<std::uint16_t>(request.source());
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = sources_.find(source);
+    if (known == sources_.end() || known->second.number != request.source_instance()) return;
+  }
+  node_.undeploy({source, static_cast<std::uint16_t>(request.epoch())});
+  drop_unused(source);
+}
+
+void AgentMachine::drop_unused(std::uint16_t source) {
+  std::set<std::string> fed;
+  bool deployed = false;
+  for (const auto& deployment : node_.deployments()) {
+    if (deployment->id.source != source) continue;
+    deployed = true;
+    for (const DeployedPart& part : deployment->parts)
+      if (part.held) fed.insert(part.held->hash);
+  }
+  parts_.unfeed(source, fed);
+  if (deployed) return;
+  std::vector<std::shared_ptr<Peer>> unused;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, peer] : peers_)
+      if (key.first == source) unused.push_back(peer);
+    std::erase_if(peers_, [&](const auto& entry) { return entry.first.first == source; });
+  }
+  for (auto& peer : unused) close_and_wait(std::move(peer));
+}
+
+NextHops::Sent AgentMachine::send(const Deployment& deployment, std::uint8_t machine,
+                                  FlowMessage message, std::shared_ptr<void> token) {
+  std::shared_ptr<Peer> peer;
+  const std::string& name = deployment.machines[machine];
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = peers_.find({deployment.id.source, name});
+    if (found != peers_.end()) peer = found->second;
+    traffic_[name].out += message_bytes(message);
+  }
+  if (!peer) return {.failure = name + " is not known here", .passage = {}, .shaped = false};
+  return peer->send(std::move(message), std::move(token));
+}
+
+LinkProfile AgentMachine::link_to(std::uint16_t source, const std::string& machine) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = sources_.find(source);
+  if (known == sources_.end()) return {};
+  const auto link = known->second.links.find(machine);
+  return link == known->second.links.end() ? LinkProfile{} : link->second;
+}
+
+FlowHandlers AgentMachine::accept(std::shared_ptr<FlowStream> stream, const std::string& machine) {
+  const auto link_of = [this, machine](std::uint16_t source) { return link_to(source, machine); };
+  auto way_back =
+      std::make_shared<StreamReturn>(std::move(stream), options_.queue, link_of, cut_, clock_);
+  const void* identity = way_back.get();
+  // One source's frames mostly: its number is looked up only when it changes.
+  auto last_source = std::make_shared<int>(-1);
+  return {.on_message =
+              [this, way_back, machine, last_source, identity](FlowMessage message) {
+                if (cut_) return;
+                const int source = message.header.key.source;
+                if (std::exchange(*last_source, source) != source) {
+                  const std::lock_guard lock(mutex_);
+                  streams_of_[static_cast<std::uint16_t>(source)].insert(identity);
+                }
+                count(machine, message_bytes(message), 0);
+                node_.receive({.message = std::move(message), .tensor = {}, .trailer = {}},
+                              way_back);
+              },
+          .on_closed =
+              [this, way_back, machine, identity](const std::string&) {
+                count(machine, 0, way_back->sent_bytes());
+                const std::lock_guard lock(mutex_);
+                for (auto& [source, streams] : streams_of_) streams.erase(identity);
+                stream_ended_.notify_all();
+              }};
+}
+
+void AgentMachine::count(const std::string& machine, std::int64_t in, std::int64_t out) {
+  const std::lock_guard lock(mutex_);
+  traffic_[machine].in += in;
+  traffic_[machine].out += out;
+}
+
+std::map<std::string, AgentMachine::Traffic> AgentMachine::traffic() const {
+  const std::lock_guard lock(mutex_);
+  return traffic_;
+}
+
+void AgentMachine::cut(bool cut) {
+  cut_ = cut;
+  const std::lock_guard lock(mutex_);
+  for (auto& [key, peer] : peers_) peer->cut(cut);
+}
+
+v1::HeartbeatReply AgentMachine::heartbeat() const {
+  v1::HeartbeatReply reply;
+  reply.set_instance(instance_);
+  reply.set_queued(static_cast<std::uint32_t>(node_.queued()));
+  return reply;
+}
+
+v1::StatsReply AgentMachine::stats() const {
+  v1::StatsReply reply;
+  const NodeCounters& counters = node_.counters();
+  auto& map = *reply.mutable_counters();
+  map["frames"] = counters.frames;
+  map["runs"] = counters.runs;
+  map["batched"] = counters.batched;
+  map["answers"] = counters.answers;
+  map["late"] = counters.late;
+  map["duplicates"] = counters.duplicates;
+  map["given_up"] = counters.given_up;
+  map["refusals"] = counters.refusals;
+  map["queued"] = static_cast<std::int64_t>(node_.queued());
+  for (const auto& part : parts_.all()) reply.add_parts(part->name);
+  reply.set_blob_bytes(blobs_.bytes());
+  return reply;
+}
+
+std::vector<AgentMachine::Model> AgentMachine::models() const {
+  std::vector<Model> result;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, part] : models_) result.push_back({name, "1", part});
+  }
+  for (const auto& deployment : node_.deployments())
+    for (const DeployedPart& part : deployment->parts) {
+      if (!part.held) continue;
+      const std::string version = std::to_string(deployment->id.epoch);
+      result.push_back({part.name, version, part.held});
+      if (!deployment->plan.network.empty())
+        result.push_back({deployment->plan.network + "." + part.name, version, part.held});
+    }
+  return result;
+}
+
+std::vector<Tensor> AgentMachine::run(HeldPart& part, std::span<const Tensor> inputs) {
+  const Seconds begin = clock_.now();
+  const Seconds cpu = thread_cpu_time();
+  auto outputs = part.engine->run(inputs);
+  const double slowdown = node_.slowdown();
+  if (slowdown > 1) clock_.sleep_until(begin + slowdown * (thread_cpu_time() - cpu));
+  return outputs;
+}
+
+void AgentMachine::add_model(const std::string& name, const std::string& file) {
+  const Graph graph = load_graph(file);
+  auto part = parts_.hold(name, "file:" + name, graph, 0);
+  const std::lock_guard lock(mutex_);
+  models_[name] = std::move(part);
+}
+
+}  // namespace isthmus

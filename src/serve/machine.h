@@ -1,0 +1,101 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "isthmus.pb.h"
+#include "serve/agent.h"
+#include "serve/blob_store.h"
+#include "serve/flow_node.h"
+#include "serve/held_parts.h"
+#include "serve/peer.h"
+#include "serve/stream_return.h"
+
+namespace isthmus {
+
+// What an agent is behind its services: blobs, parts, deployments, the node that runs them and the
+// machines behind it. Thread-safe. Throws Errors, which the services turn into statuses.
+class AgentMachine final : private NextHops {
+ public:
+  AgentMachine(const AgentOptions& options, Clock& clock,
+               std::function<void(const HeldPart&, Seconds)> on_run = {});
+  ~AgentMachine() override;
+
+  // No message may be larger (runtime.md: bounded by what the plan's largest needs, which Deploy
+  // checks against this).
+  static constexpr std::int64_t kMaxMessageBytes = std::int64_t{256} << 20;
+
+  v1::GreetReply greet(const v1::GreetRequest& request) const;
+  void deploy(const v1::DeployRequest& request);
+  void undeploy(const v1::UndeployRequest& request);
+  v1::StatsReply stats() const;
+  v1::HeartbeatReply heartbeat() const;
+
+  // A stream that another machine opened.
+  FlowHandlers accept(std::shared_ptr<FlowStream> stream, const std::string& machine);
+
+  BlobStore& blobs() { return blobs_; }
+  HeldParts& parts() { return parts_; }
+  const FlowNode& node() const { return node_; }
+  bool is_cut() const { return cut_; }
+  void cut(bool cut);
+  // Held parts by model name, with the epoch as version, for the v2 service.
+  struct Model {
+    std::string name;
+    std::string version;
+    std::shared_ptr<HeldPart> part;
+  };
+  std::vector<Model> models() const;
+  // One run outside of any plan, held back like the others.
+  std::vector<Tensor> run(HeldPart& part, std::span<const Tensor> inputs);
+  void add_model(const std::string& name, const std::string& file);
+  struct Traffic {
+    std::int64_t in = 0;
+    std::int64_t out = 0;
+  };
+  // Bytes by machine that streams brought and took.
+  std::map<std::string, Traffic> traffic() const;
+
+ private:
+  using PeerKey = std::pair<std::uint16_t, std::string>;
+  struct Instance {
+    std::uint64_t number = 0;
+    std::map<std::string, LinkProfile> links;
+  };
+
+  Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
+            std::shared_ptr<void> token) override;
+  LinkProfile link_to(std::uint16_t source, const std::string& machine) const;
+  void take_over(const v1::DeployRequest& request);
+  void connect_peers(const v1::DeployRequest& request, const Deployment& deployment);
+  void drop_unused(std::uint16_t source);
+  void count(const std::string& machine, std::int64_t in, std::int64_t out);
+
+  AgentOptions options_;
+  Clock& clock_;
+  const std::uint64_t instance_;
+  std::string name_;
+  std::atomic<bool> cut_ = false;
+  BlobStore blobs_;
+  HeldParts parts_;
+  mutable std::mutex mutex_;
+  // One deployment at a time.
+  std::mutex deploying_;
+  std::map<std::uint16_t, Instance> sources_;
+  std::map<PeerKey, std::shared_ptr<Peer>> peers_;
+  std::map<std::string, std::shared_ptr<HeldPart>> models_;
+  std::map<std::string, Traffic> traffic_;
+  // Open streams by the source whose frames they bring.
+  std::map<std::uint16_t, std::set<const void*>> streams_of_;
+  std::condition_variable stream_ended_;
+  FlowNode node_;
+};
+
+}  // namespace isthmus

@@ -1,0 +1,196 @@
+#include "serve/peer.h"
+
+#include <utility>
+
+#include "net/channel.h"
+
+namespace isthmus {
+
+std::shared_ptr<Peer> Peer::connect(PeerOptions options, Events events, Clock& clock) {
+  std::shared_ptr<Peer> peer(new Peer(std::move(options), std::move(events), clock));
+  {
+    const std::lock_guard lock(peer->mutex_);
+    peer->open_locked();
+  }
+  peer->watch();
+  return peer;
+}
+
+Peer::Peer(PeerOptions options, Events events, Clock& clock)
+    : options_(std::move(options)),
+      events_(std::move(events)),
+      channel_(open_channel(options_.address, options_.security,
+                            {.max_message_bytes = options_.max_message_bytes})),
+      link_(options_.link, clock, options_.seed),
+      instance_(options_.instance) {}
+
+Peer::~Peer() { close(); }
+
+void Peer::close() {
+  closed_ = true;
+  std::unique_ptr<Heartbeat> heartbeat;
+  {
+    const std::lock_guard lock(mutex_);
+    heartbeat = std::move(heartbeat_);
+    if (stream_) stream_->close();
+    stream_.reset();
+    outbox_.clear();
+  }
+}
+
+void Peer::watch() {
+  auto heartbeat = std::make_unique<Heartbeat>(
+      HeartbeatOptions{.machine = options_.self,
+                       .address = options_.address,
+                       .security = options_.security,
+                       .timeout = options_.death_timeout},
+      instance_, [this](bool alive, const std::string& why, std::uint64_t instance) {
+        changed(alive, why, instance);
+      });
+  const std::lock_guard lock(mutex_);
+  heartbeat_ = std::move(heartbeat);
+}
+
+void Peer::open_locked() {
+  const std::uint64_t number = ++stream_number_;
+  credits_ = 0;
+  const std::weak_ptr<Peer> weak = weak_from_this();
+  stream_ = open_flow(channel_, options_.self, options_.security,
+                      {.on_message =
+                           [weak, number](FlowMessage message) {
+                             if (const auto peer = weak.lock())
+                               peer->received(std::move(message), number);
+                           },
+                       .on_closed =
+                           [weak, number](const std::string& why) {
+                             if (const auto peer = weak.lock()) peer->closed(why, number);
+                           }});
+}
+
+NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token) {
+  NextHops::Sent sent;
+  const std::lock_guard lock(mutex_);
+  if (!alive_ || closed_) {
+    sent.failure = options_.machine + " cannot be reached";
+    return sent;
+  }
+  if (!stream_) open_locked();
+  if (credits_ == 0) {
+    sent.passage.on_air = bytes_on_air(message_bytes(message), options_.link.headers);
+    outbox_.emplace_back(std::move(message), std::move(token));
+    return sent;
+  }
+  transmit_locked(std::move(message), std::move(token), sent);
+  return sent;
+}
+
+void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent) {
+  --credits_;
+  const std::int64_t bytes = message_bytes(message);
+  sent.shaped = link_.shaped();
+  if (!link_.shaped()) {
+    if (!link_.is_cut()) stream_->send(message);
+    sent.passage = link_.send(bytes, [] {});
+    return;
+  }
+  const auto parcel = std::make_shared<std::pair<FlowMessage, std::shared_ptr<void>>>(
+      std::move(message), std::move(token));
+  sent.passage = link_.send(bytes, [stream = stream_, parcel] { stream->send(parcel->first); });
+}
+
+void Peer::flush_locked() {
+  while (credits_ > 0 && !outbox_.empty()) {
+    auto [message, token] = std::move(outbox_.front());
+    outbox_.pop_front();
+    NextHops::Sent sent;
+    transmit_locked(std::move(message), std::move(token), sent);
+  }
+}
+
+bool Peer::same_link(const LinkProfile& link) const {
+  const LinkProfile& own = options_.link;
+  const bool same_trace =
+      own.trace == link.trace ||
+      (own.trace && link.trace && own.trace->opportunities_ms == link.trace->opportunities_ms);
+  return same_trace && own.bandwidth == link.bandwidth && own.latency == link.latency &&
+         own.loss == link.loss && own.headers == link.headers &&
+         own.trace_start == link.trace_start;
+}
+
+bool Peer::wait_ready(Seconds limit) {
+  std::unique_lock lock(mutex_);
+  return credit_came_.wait_for(lock, limit, [this] { return credits_ > 0; });
+}
+
+bool Peer::idle() const {
+  const std::lock_guard lock(mutex_);
+  return outbox_.empty();
+}
+
+void Peer::received(FlowMessage message, std::uint64_t stream) {
+  const bool is_credit = message.header.type == FrameType::kCredit;
+  const int granted = is_credit ? message.header.edge : message.header.flags >> kFlagCreditShift;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stream != stream_number_ || closed_) return;
+    credits_ += granted;
+    if (granted > 0) flush_locked();
+    credit_came_.notify_all();
+  }
+  if (is_credit) {
+    if (granted > 0 && events_.on_message) events_.on_message(std::move(message), 0);
+    return;
+  }
+  if (link_.is_cut()) return;
+  message.header.flags &= (1 << kFlagCreditShift) - 1;
+  const std::int64_t on_air = bytes_on_air(message_bytes(message), options_.return_headers);
+  events_.on_message(std::move(message), on_air);
+}
+
+void Peer::closed(const std::string& why, std::uint64_t stream) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stream != stream_number_ || closed_) return;
+    stream_.reset();
+    outbox_.clear();
+  }
+  events_.on_lost(why.empty() ? "closed the connection" : "was cut off: " + why);
+}
+
+void Peer::changed(bool alive, const std::string& why, std::uint64_t instance) {
+  bool restarted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    alive_ = alive;
+    // The old stream may still hold what was sent before; what would come of it later is of no use.
+    ++stream_number_;
+    if (stream_) stream_->close();
+    stream_.reset();
+    outbox_.clear();
+    if (alive) {
+      restarted = instance_ != 0 && instance != instance_;
+      instance_ = instance;
+      open_locked();
+    }
+  }
+  if (alive)
+    events_.on_back(restarted);
+  else
+    events_.on_lost(why);
+}
+
+void Peer::cut(bool cut) {
+  link_.cut(cut);
+  const std::lock_guard lock(mutex_);
+  if (heartbeat_) heartbeat_->cut(cut);
+}
+
+void close_and_wait(std::shared_ptr<Peer> peer) {
+  peer->close();
+  const std::weak_ptr<Peer> weak = peer;
+  peer.reset();
+  while (!weak.expired()) system_clock().sleep_for(Seconds{0.0005});
+}
+
+}  // namespace isthmus

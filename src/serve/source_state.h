@@ -1,0 +1,146 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "plan/policy.h"
+#include "serve/agent_client.h"
+#include "serve/flow_node.h"
+#include "serve/generation.h"
+#include "serve/peer.h"
+#include "serve/source.h"
+
+namespace isthmus {
+
+// The inside of a Source. Lock order: `mutex` before those of nodes and peers; callbacks to the
+// user with none held.
+struct Source::State final : public NextHops {
+  State(std::vector<LoadedPlan> ladder, const Cluster& cluster, SourceOptions options,
+        const DeployProgress& progress);
+  ~State() override;
+
+  // A frame that was admitted and not answered.
+  struct InFlight {
+    SourceFrame input;
+    OnAnswer on_answer;
+    std::shared_ptr<const Generation> generation;
+    Route route;
+    std::uint8_t attempt = 0;
+    Seconds captured{0};
+    Seconds deadline{0};
+    // When it is worked out locally, whatever has become of it; never if it is at the source
+    // anyway.
+    std::optional<Seconds> local_at;
+    bool local_started = false;
+    // Spans and bytes of parts whose answer went another way.
+    Trailer reports;
+  };
+  struct Waiting {
+    SourceFrame input;
+    OnAnswer on_answer;
+    std::uint32_t frame = 0;
+    Seconds captured{0};
+  };
+  struct Remote {
+    std::unique_ptr<AgentClient> client;
+    std::shared_ptr<Peer> peer;
+    // Connections that are too small for the newest plans, kept for what is still to come by them.
+    std::vector<std::shared_ptr<Peer>> old_peers;
+    // Answers heartbeats and has everything deployed.
+    bool ready = false;
+    // Refused or broken off a moment ago: not used until then.
+    Seconds avoid_until{0};
+    // What the last frames took, for the choice between replicas.
+    std::deque<Seconds> times;
+  };
+  // What is to be done once the lock is released.
+  using Later = std::vector<std::function<void()>>;
+
+  // Frames in, answers out (source_frames.cpp).
+  void submit(SourceFrame frame, OnAnswer on_answer);
+  void check_input(const SourceFrame& frame) const;
+  bool may_admit_locked() const;
+  void admit_locked(Waiting waiting, Later& later);
+  void admit_waiting_locked(Later& later);
+  void start_locked(std::uint32_t frame, InFlight& flight, Later& later);
+  void start_local_locked(std::uint32_t frame, InFlight& flight, const std::string& reason,
+                          Later& later);
+  void retry_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
+  void returned(const Deployment* deployment, Parcel parcel, bool local);
+  void answered(const Deployment& deployment, Parcel parcel, bool local);
+  void finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores, Later& later);
+  void lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
+  void record_locked(const FrameRecord& record);
+  void call_locked(OnAnswer on_answer, FrameRecord record, Tensor scores, Later& later);
+  Situation situation_locked() const;
+  Seconds local_time_locked() const;
+  void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
+  void keep_time();
+
+  // Machines and plans (source_deploy.cpp).
+  void connect(const std::shared_ptr<const Generation>& generation, const DeployProgress& progress);
+  void deploy_to(const std::string& machine, const Generation& generation,
+                 const DeployProgress& progress);
+  void connect_peer(const std::string& machine, const Generation& generation,
+                    std::uint64_t instance);
+  void install(const std::shared_ptr<const Generation>& generation);
+  void measure_local(const Generation& generation);
+  void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress);
+  void close_peers();
+  void retire(const std::shared_ptr<const Generation>& generation);
+  void lost(const std::string& machine, const std::string& why);
+  void back(const std::string& machine, bool restarted);
+  Trace stop(Seconds limit);
+  void event_locked(const std::string& kind, const std::string& machine, const std::string& detail);
+  GenerationSpec spec_for(std::vector<LoadedPlan> ladder, std::uint16_t first_epoch) const;
+
+  Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
+            std::shared_ptr<void> token) override;
+
+  const Cluster cluster;
+  const SourceOptions options;
+  Clock& clock = system_clock();
+  const std::uint64_t instance;
+  HeldParts parts;
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::condition_variable timer_changed;
+  std::map<std::string, Remote> remotes;
+  std::shared_ptr<const Generation> current;
+  std::vector<std::shared_ptr<const Generation>> draining;
+  std::map<std::uint32_t, InFlight> in_flight;
+  std::deque<Waiting> waiting;
+  std::uint32_t next_frame = 0;
+  Seconds local_time{0};
+  int local_pending = 0;
+  // Frames that are answered, but whose callback has not returned.
+  int calling = 0;
+  Trace trace;
+  // Frame -> index in the trace, for reports that come after the answer.
+  std::map<std::uint32_t, std::size_t> recorded;
+  std::map<std::string, std::int64_t> deployed_bytes;
+  // The thread inside submit() that holds the lock.
+  std::thread::id submitting;
+  bool stopping = false;
+  bool ended = false;
+  // One change of plans at a time.
+  std::mutex changing;
+
+  std::shared_ptr<ReturnPath> remote_return;
+  std::shared_ptr<ReturnPath> local_return;
+  std::unique_ptr<FlowNode> node;
+  // The answers of last resort have a worker of their own, so that nothing on the way to a dead
+  // server delays them.
+  std::unique_ptr<FlowNode> local_node;
+  std::thread timer;
+};
+
+}  // namespace isthmus

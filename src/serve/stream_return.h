@@ -1,0 +1,47 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+#include "core/clock.h"
+#include "core/link_profile.h"
+#include "net/emulated_link.h"
+#include "net/flow_stream.h"
+#include "serve/flow_node.h"
+
+namespace isthmus {
+
+// The way back along a stream that another machine opened to this one: shaped like the link in that
+// direction, and granting credits, with what travels back where there is something. Thread-safe.
+class StreamReturn final : public ReturnPath {
+ public:
+  // The link from here to the machine that opened the stream, for frames of a source.
+  using LinkOf = std::function<LinkProfile(std::uint16_t source)>;
+
+  // Grants `window` credits at once. `cut` and `clock` must outlive it.
+  StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkOf link_of,
+               const std::atomic<bool>& cut, Clock& clock);
+
+  bool is_local() const override { return false; }
+  void send(const Deployment* deployment, Parcel parcel) override;
+  void grant() override;
+  void close() { stream_->close(); }
+  std::int64_t sent_bytes() const { return sent_bytes_; }
+
+ private:
+  void grant_now(int credits);
+
+  const std::shared_ptr<FlowStream> stream_;
+  const int window_;
+  const LinkOf link_of_;
+  const std::atomic<bool>& cut_;
+  Clock& clock_;
+  std::atomic<std::int64_t> sent_bytes_ = 0;
+  std::mutex mutex_;
+  int owed_ = 0;
+  std::unique_ptr<EmulatedLink> link_;
+};
+
+}  // namespace isthmus

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "core/link_profile.h"
+#include "isthmus.pb.h"
+#include "serve/deployment.h"
+
+namespace isthmus {
+
+// Values as proto/isthmus.proto carries them. Reading throws Error{kInvalid} for what could not
+// have been written.
+v1::Link to_wire(const LinkProfile& link);
+LinkProfile from_wire(const v1::Link& link);
+v1::EdgeTensor to_wire(const EdgeTensor& tensor);
+EdgeTensor from_wire(const v1::EdgeTensor& tensor);
+
+}  // namespace isthmus
