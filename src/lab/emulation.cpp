@@ -1,0 +1,44 @@
+#include "lab/emulation.h"
+
+#include <algorithm>
+
+#include "core/statistics.h"
+#include "graph/graph.h"
+#include "lab/plan_runner.h"
+#include "plan/devices.h"
+
+namespace isthmus {
+namespace {
+
+constexpr int kTimedRuns = 5;
+
+Seconds run_time(PlanRunner& runner, const Tensor& image) {
+  Seconds sum{0};
+  for (const PlanStep& step : runner.run(image).steps)
+    if (step.kind == SpanKind::kRun) sum += step.cpu;
+  return sum;
+}
+
+Seconds measure_whole(const LoadedPlan& plan, const std::string& source) {
+  PlanRunner runner(plan, source);
+  const Tensor image(DType::kU8, {plan.plan.input.height, plan.plan.input.width, 3});
+  run_time(runner, image);
+  std::vector<double> seconds;
+  for (int i = 0; i < kTimedRuns; ++i) seconds.push_back(run_time(runner, image).count());
+  return Seconds{quantile(seconds, 0.5)};
+}
+
+}  // namespace
+
+void fill_slowdowns(Cluster& cluster, const LoadedPlan& plan) {
+  const bool needed = std::ranges::any_of(cluster.machines, [](const Machine& machine) {
+    return !machine.preset.empty() && !machine.slowdown_given;
+  });
+  if (!needed) return;
+  GraphWork work;
+  for (const auto& [part, bytes] : plan.parts)
+    for (const auto& [kind, amount] : work_of(parse_graph(*bytes, part))) work[kind] += amount;
+  set_slowdowns(cluster, plan.plan.network, work, measure_whole(plan, cluster.source));
+}
+
+}  // namespace isthmus

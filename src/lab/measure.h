@@ -1,0 +1,31 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/progress.h"
+#include "lab/image_set.h"
+#include "lab/plan_runner.h"
+#include "plan/plan.h"
+#include "plan/profile.h"
+
+namespace isthmus {
+
+// One part alone, on random inputs (seed 1): wall-clock median and 95th percentile of `runs` runs
+// on one thread, and CPU time.
+PartProfile measure_part(const Graph& part, int runs);
+
+// What parts and codecs of the plans cost on this machine, one thread: CPU time, which other load
+// on the machine disturbs least. Each part and each codec of a tensor is measured once, over all
+// images (after one run to warm up). `known` parts and codecs are not measured again.
+Profile measure_plans(std::span<const LoadedPlan> plans, const std::string& source,
+                      const ImageSet& images, const Profile& known = {},
+                      const Progress& progress = {});
+
+// The same for one frame after another: what the simulator plays where content decides (the size of
+// a JPEG).
+std::vector<PlanOutput> measure_frames(const LoadedPlan& plan, const std::string& source,
+                                       const ImageSet& images);
+
+}  // namespace isthmus

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/link_profile.h"
+#include "plan/cluster.h"
+
+namespace isthmus {
+
+// One network to be tried, and the images for it.
+struct ScenarioNetwork {
+  // ONNX file, zoo:NAME, or the name of a file in data_folder()/models.
+  std::string model;
+  std::string name;
+  // Test images, by data set name; accuracy is measured on them.
+  std::string data;
+  // Ranges and frequency tables are learnt from these; never the test images.
+  std::string calibrate;
+  // Test images for the accuracy; 0 for all.
+  std::int64_t images = 0;
+  // A smaller network for the same classes that the device can answer with (strategy local-small);
+  // "" for none.
+  std::string small;
+};
+
+enum class LabMode : std::uint8_t {
+  kProcess,    // Loopback; links are shaped in net/.
+  kNamespace,  // Root: network namespaces, veth and tc tbf; latency in net/.
+};
+
+// Every strategy over every link for every network.
+struct Scenario {
+  std::string name;
+  Machine device;
+  Machine server;
+  std::vector<LinkProfile> links;
+  std::vector<ScenarioNetwork> networks;
+  // "local", "local-small", "raw", "jpeg:Q", "webp:Q", "cut/CODEC" (the best natural place for that
+  // codec and link).
+  std::vector<std::string> strategies;
+  // Frames of one strategy on one link: at most `frames`, at least `min_frames`, and as many as fit
+  // in `cell_time`.
+  int frames = 20;
+  int min_frames = 5;
+  Seconds cell_time{2};
+  // Frames a second; 0: the next is taken when the last is answered.
+  double rate = 0;
+  // Links slower than this are played in virtual time, with `confirm_frames` real frames of one
+  // strategy.
+  double virtual_below = 1e6;
+  int confirm_frames = 3;
+  int calibration_images = 64;
+  // Natural cuts that are measured.
+  int cuts = 8;
+  std::uint64_t seed = 1;
+  LabMode mode = LabMode::kProcess;
+};
+
+// Schema isthmus.scenario/1 (docs/formats/scenario.md).
+Scenario read_scenario(const std::filesystem::path& file);
+Scenario scenario_from_json(const Json& document, const std::string& where,
+                            const std::filesystem::path& folder);
+
+}  // namespace isthmus

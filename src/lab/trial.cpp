@@ -1,0 +1,125 @@
+#include "lab/trial.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "graph/cost.h"
+#include "lab/measure.h"
+#include "plan/predict.h"
+
+namespace isthmus {
+namespace {
+
+constexpr const char* kDevice = "device";
+constexpr const char* kServer = "server";
+constexpr const char* kSmall = "local-small";
+// Images that parts and codecs are timed on.
+constexpr std::int64_t kTimedImages = 8;
+
+StrategyOptions strategy_options(const NetworkUnderStudy& network) {
+  return {.device = kDevice, .server = kServer, .input = network.input, .labels = network.labels};
+}
+
+NetworkUnderStudy study(const LabOptions& options, const std::string& model,
+                        const std::string& name) {
+  const std::string found = options.resolve(model);
+  return study_network(options.load(found), found, name);
+}
+
+bool is_trained(const std::string& model) { return !model.starts_with("zoo:"); }
+
+}  // namespace
+
+Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options)
+    : scenario_(scenario), spec_(network), options_(options) {
+  options.say(network.name + ": measuring the network and its candidates");
+  network_ = study(options, network.model, network.name);
+  if (!network.small.empty()) small_ = study(options, network.small, network.small);
+  test_ = open_images(network.data, Split::kTest, network_.input, network.images, scenario.seed);
+  std::vector<std::string> strategies = scenario.strategies;
+  std::erase(strategies, kSmall);
+  const ImageSet calibration = calibration_images(network_, scenario.calibration_images);
+  plans_ = candidate_plans(network_, strategies, scenario.cuts, strategy_options(network_),
+                           calibration, options.progress("calibrate"));
+  profile_ = measure_plans(plans_, kDevice, calibration_images(network_, kTimedImages), {},
+                           options.progress("measure"));
+  if (small_) add_small();
+}
+
+ImageSet Trial::calibration_images(const NetworkUnderStudy& network, std::int64_t count) const {
+  return open_images(spec_.calibrate, Split::kTrain, network.input, count, scenario_.seed);
+}
+
+void Trial::add_small() {
+  LoadedPlan plan = local_plan(small_->graph, small_->name, strategy_options(*small_));
+  plan.plan.name = kSmall;
+  profile_ =
+      measure_plans({&plan, 1}, kDevice, calibration_images(*small_, kTimedImages), profile_);
+  plans_.push_back(std::move(plan));
+}
+
+const NetworkUnderStudy& Trial::network_of(const std::string& strategy) const {
+  return strategy == kSmall ? *small_ : network_;
+}
+
+Cluster Trial::cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const {
+  Cluster cluster;
+  cluster.machines = {scenario_.device, scenario_.server};
+  cluster.machines[0].name = cluster.source = kDevice;
+  cluster.machines[1].name = kServer;
+  cluster.machines[1].address = "127.0.0.1:1";
+  cluster.links.push_back({.a = kDevice, .b = kServer, .up = link, .down = link});
+  set_slowdowns(cluster, network.name, network.work, network.measured);
+  return cluster;
+}
+
+std::vector<Contender> Trial::contenders(const LinkProfile& link) const {
+  std::vector<Contender> best;
+  for (const LoadedPlan& plan : plans_) {
+    const std::string strategy = strategy_of(plan.plan.name);
+    Contender contender{strategy, plan, cluster_on(link, network_of(strategy)), 0};
+    contender.predicted_ms = 1e3 * predict(plan, contender.cluster, profile_).total.count();
+    const auto same = std::ranges::find(best, strategy, &Contender::strategy);
+    if (same == best.end())
+      best.push_back(std::move(contender));
+    else if (contender.predicted_ms < same->predicted_ms)
+      *same = std::move(contender);
+  }
+  return best;
+}
+
+const Evaluation& Trial::accuracy(const Contender& contender) {
+  const std::string& name = contender.plan.plan.name;
+  if (const auto found = accuracies_.find(name); found != accuracies_.end()) return found->second;
+  const ImageSet images =
+      contender.strategy == kSmall
+          ? open_images(spec_.data, Split::kTest, small_->input, spec_.images, scenario_.seed)
+          : test_;
+  const Progress bar = options_.progress("accuracy of " + name);
+  return accuracies_[name] = evaluate(contender.plan, kDevice, images, options_.threads, bar);
+}
+
+bool Trial::slowdown_is_estimate(const Contender& contender) const {
+  return contender.cluster.machine(kDevice).slowdown_is_estimate;
+}
+
+ResultNetwork Trial::description() const {
+  const GraphCost cost = cost_of(network_.graph);
+  ResultNetwork result;
+  result.name = spec_.name;
+  result.dataset = spec_.data;
+  result.images = test_.count;
+  result.classes = static_cast<std::int64_t>(test_.class_names.size());
+  result.synthetic = spec_.data == "signs";
+  result.trained = is_trained(spec_.model);
+  result.params = cost.params;
+  result.macs = cost.macs;
+  if (!result.trained)
+    result.note = "seeded, untrained weights: accuracies are chance, times are real";
+  return result;
+}
+
+}  // namespace isthmus

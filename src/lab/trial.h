@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/evaluate.h"
+#include "lab/experiment.h"
+#include "lab/study.h"
+#include "plan/profile.h"
+
+namespace isthmus {
+
+// What a strategy comes to on one link.
+struct Contender {
+  std::string strategy;
+  LoadedPlan plan;
+  // The device with the slowdown for this plan's network.
+  Cluster cluster;
+  // Milliseconds, by the cost model.
+  double predicted_ms = 0;
+};
+
+// One network of a scenario: its candidates, what they cost here, and how accurate they are.
+class Trial {
+ public:
+  // Measures the network, calibrates on training images, measures every candidate.
+  Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options);
+
+  // One for each strategy of the scenario; of the cuts with a codec the one that is predicted to be
+  // the fastest on this link.
+  std::vector<Contender> contenders(const LinkProfile& link) const;
+  // Of a contender's plan, on the test images; measured once for each plan.
+  const Evaluation& accuracy(const Contender& contender);
+
+  ResultNetwork description() const;
+  const ImageSet& test_images() const { return test_; }
+  bool slowdown_is_estimate(const Contender& contender) const;
+
+ private:
+  // The small network may want its pictures in another size, so it has images of its own.
+  ImageSet calibration_images(const NetworkUnderStudy& network, std::int64_t count) const;
+  void add_small();
+  Cluster cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const;
+  const NetworkUnderStudy& network_of(const std::string& strategy) const;
+
+  const Scenario& scenario_;
+  ScenarioNetwork spec_;
+  const LabOptions& options_;
+  NetworkUnderStudy network_;
+  std::optional<NetworkUnderStudy> small_;
+  ImageSet test_;
+  std::vector<LoadedPlan> plans_;
+  Profile profile_;
+  std::map<std::string, Evaluation> accuracies_;
+};
+
+}  // namespace isthmus

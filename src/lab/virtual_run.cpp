@@ -1,0 +1,46 @@
+#include "lab/virtual_run.h"
+
+#include <algorithm>
+
+#include "lab/measure.h"
+#include "lab/plan_runner.h"
+#include "sim/simulate.h"
+
+namespace isthmus {
+namespace {
+
+MeasuredFrame measured_frame(const PlanOutput& output, std::int64_t truth) {
+  MeasuredFrame frame;
+  for (const PlanStep& step : output.steps) {
+    switch (step.kind) {
+      case SpanKind::kRun: frame.run[step.what] = step.cpu; break;
+      case SpanKind::kEncode: frame.encode[step.what] = step.cpu; break;
+      case SpanKind::kDecode: frame.decode[step.what] = step.cpu; break;
+      case SpanKind::kPrepare: frame.normalise = step.cpu; break;
+      default: break;
+    }
+  }
+  for (const EdgeBytes& edge : output.bytes) frame.message_bytes[edge.edge] = edge.message;
+  frame.label = static_cast<std::int64_t>(argmax(output.answer.values<float>()));
+  frame.truth = truth;
+  return frame;
+}
+
+}  // namespace
+
+Trace run_virtually(const Contender& contender, const ImageSet& images, int frames, double rate,
+                    std::uint64_t seed) {
+  ImageSet played = images;
+  played.count = std::min<std::int64_t>(images.count, frames);
+  const std::vector<PlanOutput> outputs =
+      measure_frames(contender.plan, contender.cluster.source, played);
+  SimOptions options{
+      .frames = frames, .rate = rate, .max_in_flight = 1, .deadline = Seconds{3600}, .seed = seed};
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    options.measured.push_back(
+        measured_frame(outputs[i], images.get(static_cast<std::int64_t>(i)).label));
+  const Profile profile = measure_plans({&contender.plan, 1}, contender.cluster.source, played);
+  return simulate(options, std::vector<LoadedPlan>{contender.plan}, contender.cluster, profile);
+}
+
+}  // namespace isthmus
