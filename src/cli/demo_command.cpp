@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "cli/lab_output.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "data/dataset.h"
+#include "plan/devices.h"
+
+namespace isthmus {
+namespace {
+
+struct DemoArgs {
+  std::string folder = "isthmus-demo";
+  std::string device = "jetson-nano";
+  std::int64_t images = 0;
+  int frames = 12;
+  bool json = false;
+};
+
+// A network with the data that belongs to it, and how many test images fit a demo.
+struct DemoNetwork {
+  ScenarioNetwork network;
+  std::int64_t images;
+};
+
+const std::vector<DemoNetwork>& real_networks() {
+  static const std::vector<DemoNetwork> networks = {
+      {{.model = "imagenet_mobilenet_v2",
+        .name = "imagenet_mobilenet_v2",
+        .data = "imagenet-sample",
+        .calibrate = "caltech101",
+        .small = "imagenet_squeezenet"},
+       400},
+      {{.model = "cifar10_resnet56",
+        .name = "cifar10_resnet56",
+        .data = "cifar10",
+        .calibrate = "cifar10",
+        .small = "cifar10_resnet20"},
+       1500},
+  };
+  return networks;
+}
+
+const DemoNetwork& synthetic_network() {
+  static const DemoNetwork network = {{.model = "zoo:mobilenetv2,classes=16,size=96",
+                                       .name = "mobilenetv2 (untrained)",
+                                       .data = "signs",
+                                       .calibrate = "signs",
+                                       .small = ""},
+                                      200};
+  return network;
+}
+
+bool is_here(const ScenarioNetwork& network) {
+  const std::vector<std::string> sets = dataset_names();
+  const auto has = [&](const std::string& name) {
+    return std::ranges::find(sets, name) != sets.end();
+  };
+  const auto there = [](const std::string& model) {
+    return model.empty() || resolve_model(model) != model;
+  };
+  return has(network.data) && has(network.calibrate) && there(network.model) &&
+         there(network.small);
+}
+
+std::vector<LinkProfile> demo_links() {
+  std::vector<LinkProfile> links;
+  for (const char* name : {"lora", "lte", "wifi-5", "wifi-20", "wifi-100"}) {
+    try {
+      links.push_back(link_preset(name));
+    } catch (const Error& error) {
+      fmt::print(stderr, "without {}: {}\n", name, error.what());
+    }
+  }
+  return links;
+}
+
+Scenario demo_scenario(const DemoArgs& args) {
+  Scenario scenario;
+  scenario.name = "Isthmus demo";
+  scenario.device.preset = args.device;
+  scenario.device.power = device_preset(args.device).power;
+  scenario.links = demo_links();
+  scenario.strategies = {"local",   "local-small", "raw",     "jpeg:95", "jpeg:75",    "jpeg:30",
+                         "webp:90", "webp:50",     "cut/f32", "cut/u8",  "cut/u8+rans"};
+  scenario.frames = args.frames;
+  scenario.cell_time = Seconds{1};
+  scenario.calibration_images = 24;
+  for (const DemoNetwork& demo : real_networks()) {
+    if (!is_here(demo.network)) continue;
+    scenario.networks.push_back(demo.network);
+    scenario.networks.back().images = args.images > 0 ? args.images : demo.images;
+  }
+  if (scenario.networks.empty()) {
+    fmt::print(stderr,
+               "no data sets and trained networks in {}: the demo runs on the built-in synthetic "
+               "set, with untrained weights\n",
+               data_folder().string());
+    scenario.networks.push_back(synthetic_network().network);
+    scenario.networks.back().images = args.images > 0 ? args.images : synthetic_network().images;
+    std::erase(scenario.strategies, "local-small");
+  }
+  return scenario;
+}
+
+void run(const DemoArgs& args) {
+  const Scenario scenario = demo_scenario(args);
+  const LabResults results = run_lab(scenario, lab_options(args.folder, "isthmus demo"));
+  const auto page = std::filesystem::path(args.folder) / "report.html";
+  write_file(page, report_page(args.folder));
+  if (args.json)
+    std::cout << to_json(results).dump(2) << '\n';
+  else
+    print_results(results);
+  fmt::print(stderr, "\ncharts: {}\n", std::filesystem::absolute(page).string());
+}
+
+}  // namespace
+
+void add_demo_command(CLI::App& app) {
+  auto args = std::make_shared<DemoArgs>();
+  auto* command = add_command(
+      app, "demo", "A camera and an edge server on this machine: every strategy over every link",
+      "isthmus demo -o isthmus-demo/");
+  command->add_option("-o,--output", args->folder, "Folder for results, traces and report.html")
+      ->capture_default_str();
+  command->add_option("--device", args->device, "The camera's device preset")
+      ->capture_default_str();
+  command
+      ->add_option("--images", args->images,
+                   "Test images for each accuracy; 0: as many as fit a demo")
+      ->capture_default_str();
+  command->add_option("--frames", args->frames, "Frames on each link, at most")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_json_flag(command, args->json);
+  command->callback([args] { run(*args); });
+}
+
+}  // namespace isthmus

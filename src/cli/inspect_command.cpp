@@ -1,0 +1,184 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "core/deflate.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "engine/taps.h"
+#include "engine/verify.h"
+#include "graph/cost.h"
+#include "graph/cuts.h"
+#include "zoo/zoo.h"
+
+namespace isthmus {
+namespace {
+
+struct InspectArgs {
+  std::string model;
+  bool cuts = false;
+  bool zip = false;
+  std::string image = "signs";
+  bool json = false;
+};
+
+std::int64_t input_bytes(const Graph& graph) {
+  std::int64_t bytes = 0;
+  for (const NamedValue& input : graph.inputs)
+    bytes += std::max<std::int64_t>(value_bytes(input.value), 0);
+  return std::max<std::int64_t>(bytes, 1);
+}
+
+// Compressed bytes of every inner tensor for one image.
+std::map<std::string, double> compressed_bytes(const Graph& graph, const InspectArgs& args) {
+  const auto inputs = image_inputs(graph, resolve_model(args.model), args.image, 1)(0);
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes)
+    for (const std::string& output : node.outputs)
+      if (!output.empty()) names.push_back(output);
+  std::map<std::string, double> sizes;
+  for (const auto& [name, tensor] : run_with_taps(graph, *inputs, names))
+    sizes[name] = static_cast<double>(deflated_size(tensor.bytes()));
+  return sizes;
+}
+
+Json describe_output(const Graph& graph, const std::string& tensor, double input,
+                     const std::map<std::string, double>& zipped) {
+  const Value value = graph.value_of(tensor);
+  const std::int64_t bytes = value_bytes(value);
+  Json out = {
+      {"name", tensor}, {"shape", value.shape}, {"relative", nullptr}, {"zip_relative", nullptr}};
+  if (bytes >= 0) out["relative"] = static_cast<double>(bytes) / input;
+  if (const auto found = zipped.find(tensor); found != zipped.end())
+    out["zip_relative"] = found->second / input;
+  return out;
+}
+
+Json describe_nodes(const Graph& graph, const GraphCost& cost,
+                    const std::map<std::string, double>& zipped) {
+  const auto input = static_cast<double>(input_bytes(graph));
+  Json nodes = Json::array();
+  std::int64_t accumulated = 0;
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    accumulated += cost.nodes[i].macs;
+    Json outputs = Json::array();
+    for (const std::string& output : node.outputs)
+      if (!output.empty()) outputs.push_back(describe_output(graph, output, input, zipped));
+    nodes.push_back({{"name", node.name},
+                     {"op", node.op},
+                     {"macs", cost.nodes[i].macs},
+                     {"accumulated_macs", accumulated},
+                     {"params", cost.nodes[i].params},
+                     {"outputs", std::move(outputs)}});
+  }
+  return nodes;
+}
+
+Json describe_cuts(const Graph& graph) {
+  Json cuts = Json::array();
+  for (const CutPoint& cut : cut_points(graph))
+    cuts.push_back({{"tensor", cut.tensor},
+                    {"shape", cut.shape},
+                    {"relative", cut.relative},
+                    {"accumulated_macs", cut.accumulated_macs},
+                    {"total_macs", cut.total_macs}});
+  return cuts;
+}
+
+Json describe(const Graph& graph, const InspectArgs& args) {
+  const GraphCost cost = cost_of(graph);
+  std::map<std::string, double> zipped;
+  if (args.zip) zipped = compressed_bytes(graph, args);
+  Json result = {{"model", args.model},
+                 {"inputs", Json::array()},
+                 {"opset", graph.opset()},
+                 {"totals",
+                  {{"nodes", graph.nodes.size()},
+                   {"macs", cost.macs},
+                   {"params", cost.params},
+                   {"weight_bytes", cost.weight_bytes},
+                   {"peak_bytes", cost.peak_bytes}}}};
+  for (const NamedValue& input : graph.inputs)
+    result["inputs"].push_back({{"name", input.name}, {"shape", input.value.shape}});
+  result["unknown"] = cost.unknown;
+  result["nodes"] = describe_nodes(graph, cost, zipped);
+  result["cuts"] = describe_cuts(graph);
+  return result;
+}
+
+std::string percent(const Json& value) {
+  return value.is_number() ? fmt::format("{:.1f} %", 100 * value.get<double>()) : std::string("-");
+}
+
+void print_nodes(const Json& result, bool zip) {
+  fmt::print("{:<44} {:<18} {:>9} {:>9} {:>9}{}\n", "node", "op", "MACs", "so far", "output",
+             zip ? "   zipped" : "");
+  const double total = std::max(result["totals"]["macs"].get<double>(), 1.0);
+  for (const Json& node : result["nodes"]) {
+    const Json& outputs = node["outputs"];
+    const Json first = outputs.empty() ? Json{} : outputs[0];
+    fmt::print("{:<44} {:<18} {:>9} {:>9} {:>9}", node["name"].get<std::string>(),
+               node["op"].get<std::string>(), format_count(node["macs"].get<double>()),
+               fmt::format("{:.1f} %", 100 * node["accumulated_macs"].get<double>() / total),
+               percent(first.value("relative", Json{})));
+    if (zip) fmt::print("{:>9}", percent(first.value("zip_relative", Json{})));
+    fmt::print("\n");
+  }
+}
+
+void print_cuts(const Json& result) {
+  fmt::print("{:<44} {:>16} {:>10} {:>10}\n", "cut at tensor", "shape", "of input", "MACs before");
+  const double total = std::max(result["totals"]["macs"].get<double>(), 1.0);
+  for (const Json& cut : result["cuts"])
+    fmt::print("{:<44} {:>16} {:>10} {:>10}\n", cut["tensor"].get<std::string>(),
+               to_string(cut["shape"].get<Shape>()), percent(cut["relative"]),
+               fmt::format("{:.1f} %", 100 * cut["accumulated_macs"].get<double>() / total));
+}
+
+void run(const InspectArgs& args) {
+  Graph graph = load_model(resolve_model(args.model));
+  if (!cost_of(graph).unknown.empty()) fill_shapes_by_running(graph);
+  const Json result = describe(graph, args);
+  if (args.json) {
+    std::cout << result.dump(2) << '\n';
+    return;
+  }
+  if (args.cuts)
+    print_cuts(result);
+  else
+    print_nodes(result, args.zip);
+  const Json& totals = result["totals"];
+  fmt::print(
+      "\n{} nodes, {} MACs, {} parameters, {} of weights, {} of activations at the peak, {} cut "
+      "points\n",
+      totals["nodes"].get<int>(), format_count(totals["macs"].get<double>()),
+      format_count(totals["params"].get<double>()),
+      format_bytes(totals["weight_bytes"].get<double>()),
+      format_bytes(totals["peak_bytes"].get<double>()), result["cuts"].size());
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app) {
+  auto args = std::make_shared<InspectArgs>();
+  auto* command =
+      add_command(app, "inspect", "What a network costs, node by node, and where it can be cut",
+                  "isthmus inspect zoo:densenet169 --cuts");
+  command->add_option("model", args->model, "ONNX file, or zoo:NAME (see: isthmus zoo list)")
+      ->required();
+  command->add_flag("--cuts", args->cuts,
+                    "List the single tensors at which the network can be cut");
+  command->add_flag("--zip", args->zip, "Also the size of each output after zip, for one image");
+  command->add_option("--image", args->image, "The image for --zip: a data set, folder or file")
+      ->capture_default_str();
+  add_json_flag(command, args->json);
+  command->callback([args] { run(*args); });
+}
+
+}  // namespace isthmus

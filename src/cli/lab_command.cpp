@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/lab_output.h"
+#include "core/file.h"
+#include "core/json.h"
+
+namespace isthmus {
+namespace {
+
+struct LabArgs {
+  std::string scenario;
+  std::string folder;
+  int threads = 2;
+  bool json = false;
+};
+
+void run(const LabArgs& args) {
+  const Scenario scenario = read_scenario(args.scenario);
+  LabOptions options =
+      lab_options(args.folder, "isthmus lab " + args.scenario + " -o " + args.folder);
+  options.threads = args.threads;
+  const LabResults results = run_lab(scenario, options);
+  write_file(std::filesystem::path(args.folder) / "report.html", report_page(args.folder));
+  if (args.json)
+    std::cout << to_json(results).dump(2) << '\n';
+  else
+    print_results(results);
+  fmt::print(stderr, "results in {0}/results.json, charts in {0}/report.html\n", args.folder);
+}
+
+}  // namespace
+
+void add_lab_command(CLI::App& app) {
+  auto args = std::make_shared<LabArgs>();
+  auto* command =
+      add_command(app, "lab", "Play every strategy over every link on emulated machines",
+                  "isthmus lab examples/wifi.yaml -o results/");
+  command->add_option("scenario", args->scenario, "Scenario file (docs/formats/scenario.md)")
+      ->required();
+  command->add_option("-o,--output", args->folder, "Folder for results, traces and report")
+      ->required();
+  command->add_option("--threads", args->threads, "Images at a time, for accuracies")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add_json_flag(command, args->json);
+  command->callback([args] { run(*args); });
+}
+
+}  // namespace isthmus

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "cli/terminal.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "lab/measure.h"
+#include "lab/study.h"
+#include "plan/planner.h"
+#include "zoo/zoo.h"
+
+namespace isthmus {
+namespace {
+
+struct PlanArgs {
+  std::string model;
+  std::string cluster;
+  std::string file;
+  std::string images;
+  std::string server;
+  std::vector<std::string> strategies = default_strategies();
+  Objective objective = Objective::kLatency;
+  double deadline_ms = 10'000;
+  int calibration = 16;
+  int cuts = 8;
+  bool explain = false;
+  bool json = false;
+};
+
+// The machine that is not the source: the only other one, unless named.
+std::string server_of(const Cluster& cluster, const std::string& wanted) {
+  if (!wanted.empty()) return cluster.machine(wanted).name;
+  std::vector<std::string> others;
+  for (const Machine& machine : cluster.machines)
+    if (machine.name != cluster.source) others.push_back(machine.name);
+  if (others.size() == 1) return others.front();
+  throw Error(
+      ErrorKind::kInvalid,
+      fmt::format("the cluster has {} machines beside the source {}; name the server with --server",
+                  others.size(), cluster.source));
+}
+
+Json describe(const Decision& decision) {
+  const Candidate& best = decision.candidates[decision.best];
+  Json result = {{"strategy", best.plan.plan.name},
+                 {"predicted_ms", 1e3 * best.prediction.total.count()},
+                 {"bytes_per_frame", best.prediction.bytes_per_frame},
+                 {"energy_mj", best.prediction.energy_mj},
+                 {"candidates", Json::array()}};
+  for (const Candidate& candidate : decision.candidates) {
+    Json row = {{"strategy", candidate.plan.plan.name},
+                {"feasible", candidate.feasible},
+                {"predicted_ms", nullptr},
+                {"why", candidate.why}};
+    if (candidate.feasible) {
+      row["predicted_ms"] = 1e3 * candidate.prediction.total.count();
+      row["parts_ms"] = candidate.prediction.parts_ms;
+      row["bytes_per_frame"] = candidate.prediction.bytes_per_frame;
+      row["energy_mj"] = candidate.prediction.energy_mj;
+    }
+    result["candidates"].push_back(std::move(row));
+  }
+  return result;
+}
+
+void print(const Json& result, const PlanArgs& args) {
+  fmt::print("{}: {:.2f} ms predicted, {} a frame -> {}\n", result["strategy"].get<std::string>(),
+             result["predicted_ms"].get<double>(),
+             format_bytes(result["bytes_per_frame"].get<double>()), args.file);
+  if (!args.explain) return;
+  for (const Json& candidate : result["candidates"])
+    fmt::print("  {:<36} {:>12}  {}\n", candidate["strategy"].get<std::string>(),
+               candidate["predicted_ms"].is_null()
+                   ? std::string("-")
+                   : fmt::format("{:.2f} ms", candidate["predicted_ms"].get<double>()),
+               candidate["why"].get<std::string>());
+}
+
+void run(const PlanArgs& args) {
+  Cluster cluster = read_cluster(args.cluster);
+  const std::string model = resolve_model(args.model);
+  const NetworkUnderStudy network =
+      study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());
+  set_slowdowns(cluster, network.name, network.work, network.measured);
+  const StrategyOptions options{.device = cluster.source,
+                                .server = server_of(cluster, args.server),
+                                .input = network.input,
+                                .labels = network.labels,
+                                .deadline = Seconds{args.deadline_ms / 1e3}};
+  const std::string set = args.images.empty() ? calibration_set(model, network.input) : args.images;
+  const ImageSet images = open_images(set, Split::kTrain, network.input, args.calibration);
+  const std::vector<LoadedPlan> plans = candidate_plans(network, args.strategies, args.cuts,
+                                                        options, images, progress_bar("calibrate"));
+  Profile profile =
+      measure_plans(plans, cluster.source, images, load_profile_store(), progress_bar("measure"));
+  merge_into_profile_store(profile);
+  const Decision decision = choose(plans, cluster, profile, args.objective);
+  LoadedPlan winner = decision.candidates[decision.best].plan;
+  winner.plan.predicted = decision.candidates[decision.best].prediction;
+  save_plan(winner, args.file);
+  const Json result = describe(decision);
+  if (args.json)
+    std::cout << result.dump(2) << '\n';
+  else
+    print(result, args);
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app) {
+  auto args = std::make_shared<PlanArgs>();
+  auto* command = add_command(
+      app, "plan", "Choose how a network runs on these machines: local, offloaded, or cut",
+      "isthmus plan zoo:resnet20 --cluster cluster.yaml --explain -o plan.yaml");
+  command->add_option("model", args->model, "ONNX file, or zoo:NAME")->required();
+  command->add_option("--cluster", args->cluster, "Machines and links")->required();
+  command->add_option("-o,--output", args->file, "Plan file to write")->required();
+  command->add_option("--objective", args->objective, "What to make small: latency, energy, bytes")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Objective>{{"latency", Objective::kLatency},
+                                                                   {"energy", Objective::kEnergy},
+                                                                   {"bytes", Objective::kBytes}}));
+  command->add_option(
+      "--images", args->images,
+      "Whose training images calibrate codecs and sizes; the network's own set if not given");
+  command->add_option("--server", args->server, "The machine to send to, if there are several");
+  command->add_option("--strategies", args->strategies, "Candidates")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--cuts", args->cuts, "Cut points to try")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--calibration-images", args->calibration, "Images to calibrate on")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_option("--deadline", args->deadline_ms, "Milliseconds from capture to answer")
+      ->capture_default_str();
+  command->add_flag("--explain", args->explain, "Say why each candidate lost");
+  add_json_flag(command, args->json);
+  command->callback([args] { run(*args); });
+}
+
+}  // namespace isthmus

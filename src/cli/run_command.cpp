@@ -1,0 +1,181 @@
+#include <fmt/format.h>
+
+#include <iostream>
+#include <memory>
+#include <mutex>
+
+#include "cli/command.h"
+#include "cli/terminal.h"
+#include "core/interrupt.h"
+#include "core/json.h"
+#include "core/statistics.h"
+#include "core/text.h"
+#include "lab/emulation.h"
+#include "lab/image_set.h"
+#include "lab/summary.h"
+#include "serve/source.h"
+
+namespace isthmus {
+namespace {
+
+struct RunArgs {
+  std::string plan;
+  std::string cluster;
+  std::string source;
+  std::string split = "test";
+  double rate = 0;
+  std::int64_t limit = 0;
+  double seconds = 0;
+  std::int64_t at_least = 1;
+  double deadline_ms = 0;
+  std::string trace;
+  SourceOptions options;
+  bool json = false;
+};
+
+// A single picture gets its best classes, anything else the numbers of the run.
+constexpr std::size_t kBestClasses = 5;
+
+void print_best(const Tensor& scores, const std::vector<std::string>& labels) {
+  const auto values = scores.values<float>();
+  std::vector<std::size_t> order(values.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const std::size_t shown = std::min(kBestClasses, order.size());
+  std::ranges::partial_sort(order, order.begin() + static_cast<std::ptrdiff_t>(shown),
+                            std::greater{}, [&](std::size_t i) { return values[i]; });
+  for (std::size_t i = 0; i < shown; ++i)
+    fmt::print("{:>8.3f}  {}\n", values[order[i]],
+               order[i] < labels.size() ? labels[order[i]] : fmt::format("class {}", order[i]));
+}
+
+void print_summary(const RunSummary& summary) {
+  fmt::print("{} frames answered", summary.answered);
+  if (summary.local_answers > 0)
+    fmt::print(" ({} of them locally, because another machine failed)", summary.local_answers);
+  if (summary.dropped > 0) fmt::print(", {} dropped before admission", summary.dropped);
+  if (summary.lost > 0) fmt::print(", {} LOST", summary.lost);
+  fmt::print("\ncapture to output: p50 {:.2f} ms, p95 {:.2f} ms\n", summary.p50_ms, summary.p95_ms);
+  for (const auto& [name, ms] : summary.spans)
+    if (ms >= 0.005) fmt::print("  {:<8} {:>9.2f} ms\n", name, ms);
+  fmt::print("{} a frame sent, {} on air; {} back\n", format_bytes(summary.bytes_per_frame),
+             format_bytes(summary.on_air_bytes), format_bytes(summary.answer_bytes));
+  if (summary.known > 0) {
+    const Interval interval = wilson_interval(summary.hits, summary.known);
+    fmt::print("right: {} of {} ({:.1f} %, 95 % interval {:.1f} to {:.1f} %)\n", summary.hits,
+               summary.known,
+               100.0 * static_cast<double>(summary.hits) / static_cast<double>(summary.known),
+               100 * interval.low, 100 * interval.high);
+  }
+}
+
+// Feeds frames until there are no more, the time is over, or Ctrl-C.
+class Feeder {
+ public:
+  Feeder(Source& source, const ImageSet& images, const RunArgs& args)
+      : source_(source), images_(images), args_(args), start_(system_clock().now()) {}
+
+  void run(const OnAnswer& on_answer) {
+    const Progress bar = progress_bar("run");
+    for (std::int64_t i = 0; i < images_.count && !interrupted() && !time_is_over(i); ++i) {
+      if (args_.rate > 0)
+        system_clock().sleep_until(start_ + Seconds{static_cast<double>(i) / args_.rate});
+      LabelledImage image = images_.get(i);
+      source_.submit({.input = std::move(image.image),
+                      .truth = image.label,
+                      .prepare = image.prepare,
+                      .captured = {}},
+                     on_answer);
+      if (images_.count != kEndless && !interrupted()) bar(i + 1, images_.count);
+    }
+  }
+
+ private:
+  bool time_is_over(std::int64_t frames) const {
+    return args_.seconds > 0 && frames >= args_.at_least &&
+           system_clock().now() - start_ > Seconds{args_.seconds};
+  }
+
+  Source& source_;
+  const ImageSet& images_;
+  const RunArgs& args_;
+  Seconds start_;
+};
+
+void run(RunArgs& args) {
+  const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
+  Cluster cluster = read_cluster(args.cluster);
+  fill_slowdowns(cluster, ladder.front());
+  const ImageSet images = open_images(args.source, split_from_string(args.split),
+                                      ladder.front().plan.input, args.limit, args.options.seed);
+  if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
+  Source source(ladder, cluster, args.options);
+  std::mutex mutex;
+  Tensor last;
+  Feeder(source, images, args).run([&](const FrameRecord&, const Tensor& scores) {
+    const std::lock_guard lock(mutex);
+    last = scores;
+  });
+  source.drain();
+  const Trace trace = source.stop();
+  if (!args.trace.empty()) write_document(args.trace, to_json(trace));
+  const RunSummary summary = summarise(trace, cluster.machine(cluster.source));
+  if (args.json)
+    std::cout << to_json(summary).dump(2) << '\n';
+  else if (images.count == 1 && !last.empty())
+    print_best(last, ladder.front().plan.labels);
+  if (!args.json) print_summary(summary);
+  check_interrupt();
+}
+
+void add_options(CLI::App* command, RunArgs& args) {
+  command->add_option("plan", args.plan, "Plan or ladder file, as `isthmus plan` writes it")
+      ->required();
+  command->add_option("--cluster", args.cluster, "Machines and links; their agents must run")
+      ->required();
+  command->add_option("--source", args.source, "Data set, folder, image, video, or camera:N")
+      ->required();
+  command->add_option("--split", args.split, "Of a data set: test or train")->capture_default_str();
+  command->add_option("--rate", args.rate, "Frames a second; 0: the next when there is room")
+      ->capture_default_str();
+  command->add_option("--limit", args.limit, "Frames; 0: all")->capture_default_str();
+  command->add_option("--seconds", args.seconds, "Stop after this time; 0: never")
+      ->capture_default_str();
+  command->add_option("--at-least", args.at_least, "Frames, even if --seconds are over")
+      ->capture_default_str();
+  command->add_option("--in-flight", args.options.max_in_flight, "Frames on their way at once")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--live", args.options.live,
+                    "Drop the oldest waiting frame rather than wait (cameras do)");
+  command
+      ->add_option("--deadline", args.deadline_ms,
+                   "Milliseconds from capture to answer; 0: the plan's")
+      ->capture_default_str();
+  command->add_flag("!--unshaped", args.options.shape_links,
+                    "Count bytes, but do not emulate the cluster's links");
+  command->add_option("--trace", args.trace, "File for what happened to every frame");
+  command->add_option("--token", args.options.security.token, "Token of the agents");
+  command->add_option("--tls-ca", args.options.security.authority,
+                      "PEM file that checks the agents' certificates");
+  command
+      ->add_option("--seed", args.options.seed,
+                   "Of the sample of images and the losses of emulated links")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  auto args = std::make_shared<RunArgs>();
+  auto* command =
+      add_command(app, "run", "Send images through a plan",
+                  "isthmus run plan.yaml --cluster cluster.yaml --source signs --limit 20");
+  add_options(command, *args);
+  add_json_flag(command, args->json);
+  command->callback([args] {
+    if (args->source.starts_with("camera:")) args->options.live = true;
+    run(*args);
+  });
+}
+
+}  // namespace isthmus
