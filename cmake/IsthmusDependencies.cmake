@@ -40,6 +40,11 @@ if(NOT ISTHMUS_AGENT_ONLY)
   find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs videoio)
 endif()
 
+# train
+if(ISTHMUS_TRAIN)
+  find_package(Libtorch REQUIRED)
+endif()
+
 if(ISTHMUS_TESTS)
   find_package(GTest REQUIRED)
 endif()
