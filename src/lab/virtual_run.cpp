@@ -1,6 +1,9 @@
 #include "lab/virtual_run.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
@@ -26,6 +29,18 @@ MeasuredFrame measured_frame(const PlanOutput& output, std::int64_t truth) {
   return frame;
 }
 
+// A part takes what it takes with warm caches, as on an emulated machine (serve/least_run.h).
+void level_runs(std::vector<MeasuredFrame>& frames) {
+  std::map<std::string, Seconds> least;
+  for (const MeasuredFrame& frame : frames)
+    for (const auto& [part, cpu] : frame.run) {
+      const auto [entry, added] = least.try_emplace(part, cpu);
+      if (!added) entry->second = std::min(entry->second, cpu);
+    }
+  for (MeasuredFrame& frame : frames)
+    for (auto& [part, cpu] : frame.run) cpu = least.at(part);
+}
+
 }  // namespace
 
 Trace run_virtually(const Contender& contender, const ImageSet& images, int frames, double rate,
@@ -39,6 +54,7 @@ Trace run_virtually(const Contender& contender, const ImageSet& images, int fram
   for (std::size_t i = 0; i < outputs.size(); ++i)
     options.measured.push_back(
         measured_frame(outputs[i], images.get(static_cast<std::int64_t>(i)).label));
+  level_runs(options.measured);
   const Profile profile = measure_plans({&contender.plan, 1}, contender.cluster.source, played);
   return simulate(options, std::vector<LoadedPlan>{contender.plan}, contender.cluster, profile);
 }

@@ -13,6 +13,7 @@
 #include "codec/normalise.h"
 #include "engine/engine.h"
 #include "plan/plan.h"
+#include "serve/least_run.h"
 
 namespace isthmus {
 
@@ -41,6 +42,7 @@ struct HeldPart {
   std::atomic<int> max_batch = 1;
   // What a run took lately (a running mean); unknown until the first.
   std::atomic<double> recent_run_s = 1;
+  LeastRun least_run;
 };
 
 inline constexpr std::uint16_t kNoIndex = 0xffff;

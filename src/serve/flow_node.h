@@ -188,7 +188,7 @@ class FlowNode {
   void run_parts(std::vector<Job>& jobs);
   std::vector<Tensor> decode_inputs(Job& job, Holdback& time);
   std::vector<std::vector<Tensor>> run_engine(std::vector<Job>& jobs,
-                                              std::vector<std::vector<Tensor>> inputs,
+                                              const std::vector<std::vector<Tensor>>& inputs,
                                               Holdback& time);
   void dispatch(Job& job, std::vector<Tensor> outputs, Holdback& time);
   void send_edge(Job& job, std::uint16_t edge, const Tensor& tensor, Holdback& time);

@@ -21,11 +21,14 @@ class FlowNode::Holdback {
         cpu_(thread_cpu_time()),
         due_((slowdown - 1) * spent) {}
 
-  // Ends a step and reports it.
-  WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what) {
-    if (slowdown_ > 1) {
+  bool is_slowed() const { return slowdown_ > 1; }
+
+  // Ends a step and reports it. At most `cpu_limit` of its CPU time is multiplied.
+  WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
+                Seconds cpu_limit = Seconds::max()) {
+    if (is_slowed()) {
       const Seconds cpu = thread_cpu_time();
-      due_ += slowdown_ * (cpu - cpu_);
+      due_ += slowdown_ * std::min(cpu - cpu_, cpu_limit);
       cpu_ = cpu;
       clock_.sleep_until(begin_ + due_);
     }
@@ -70,6 +73,46 @@ Tensor row_of(const std::shared_ptr<const Tensor>& batch, std::size_t i, std::si
   shape[0] = 1;
   const std::size_t size = batch->bytes().size() / count;
   return Tensor::adopt(batch->dtype(), shape, batch->bytes().subspan(i * size, size), batch);
+}
+
+// One frame's inputs or outputs of a part.
+using Row = std::vector<Tensor>;
+
+// The rows as one input; empty for a single row, and where the shapes do not allow it.
+std::vector<Tensor> batch_of(const std::vector<Row>& rows) {
+  std::vector<Tensor> batch;
+  for (std::size_t column = 0; rows.size() > 1 && column < rows[0].size(); ++column) {
+    batch.push_back(stack(rows, column));
+    if (batch.back().empty()) return {};
+  }
+  return batch;
+}
+
+std::vector<Row> run_rows(Engine& engine, const std::vector<Row>& rows,
+                          const std::vector<Tensor>& batch) {
+  std::vector<Row> outputs(rows.size());
+  if (batch.empty()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) outputs[i] = engine.run(rows[i]);
+    return outputs;
+  }
+  for (Tensor& output : engine.run(batch)) {
+    const auto shared = std::make_shared<const Tensor>(std::move(output));
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      outputs[i].push_back(row_of(shared, i, rows.size()));
+  }
+  return outputs;
+}
+
+// What a run that has just taken `spent` costs with warm caches.
+Seconds warm_cost(HeldPart& held, const std::vector<Row>& rows, const std::vector<Tensor>& batch,
+                  Seconds spent) {
+  held.least_run.add(rows.size(), spent);
+  while (!held.least_run.is_warm(rows.size())) {
+    const Seconds began = thread_cpu_time();
+    run_rows(*held.engine, rows, batch);
+    held.least_run.add(rows.size(), thread_cpu_time() - began);
+  }
+  return held.least_run.of(rows.size());
 }
 
 void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
@@ -134,28 +177,17 @@ std::vector<Tensor> FlowNode::decode_inputs(Job& job, Holdback& time) {
 }
 
 std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
-                                                      std::vector<std::vector<Tensor>> inputs,
+                                                      const std::vector<Row>& inputs,
                                                       Holdback& time) {
-  HeldPart& held = *jobs[0].deployment->parts[jobs[0].part].held;
-  std::vector<std::vector<Tensor>> outputs(jobs.size());
-  std::vector<Tensor> batch;
-  for (std::size_t column = 0; jobs.size() > 1 && column < inputs[0].size(); ++column) {
-    batch.push_back(stack(inputs, column));
-    if (batch.back().empty()) batch.clear();
-    if (batch.empty()) break;
-  }
-  if (batch.empty()) {
-    for (std::size_t i = 0; i < jobs.size(); ++i) outputs[i] = held.engine->run(inputs[i]);
-  } else {
-    for (Tensor& output : held.engine->run(batch)) {
-      const auto shared = std::make_shared<const Tensor>(std::move(output));
-      for (std::size_t i = 0; i < jobs.size(); ++i)
-        outputs[i].push_back(row_of(shared, i, jobs.size()));
-    }
-    counters_.batched += static_cast<std::int64_t>(jobs.size());
-  }
   const Deployment& deployment = *jobs[0].deployment;
-  const WireSpan span = time.step(SpanKind::kRun, deployment.self, jobs[0].part);
+  HeldPart& held = *deployment.parts[jobs[0].part].held;
+  const std::vector<Tensor> batch = batch_of(inputs);
+  const Seconds began = thread_cpu_time();
+  auto outputs = run_rows(*held.engine, inputs, batch);
+  const Seconds cost =
+      time.is_slowed() ? warm_cost(held, inputs, batch, thread_cpu_time() - began) : Seconds::max();
+  if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());
+  const WireSpan span = time.step(SpanKind::kRun, deployment.self, jobs[0].part, cost);
   for (Job& job : jobs) {
     WireSpan own = span;
     own.machine = job.deployment->self;
@@ -181,7 +213,7 @@ void FlowNode::run_parts(std::vector<Job>& jobs) {
   Holdback time(clock_, slowdown_, received);
   std::vector<std::vector<Tensor>> inputs;
   for (Job& job : jobs) inputs.push_back(decode_inputs(job, time));
-  auto outputs = run_engine(jobs, std::move(inputs), time);
+  auto outputs = run_engine(jobs, inputs, time);
   for (std::size_t i = 0; i < jobs.size(); ++i) dispatch(jobs[i], std::move(outputs[i]), time);
 }
 

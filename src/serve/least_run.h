@@ -1,0 +1,51 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <mutex>
+
+#include "core/clock.h"
+
+namespace isthmus {
+
+// The least CPU time that a run of a part was seen to take, by the number of frames in it: what it
+// takes with warm caches. A machine that waits between frames finds its caches cold, which can make
+// a run five times as long; an emulated machine multiplies what the part takes, not that.
+// Thread-safe.
+class LeastRun {
+ public:
+  // Whether enough runs were seen for the least to mean something.
+  bool is_warm(std::size_t frames) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = seen_.find(frames);
+    return found != seen_.end() && found->second.runs >= kEnough;
+  }
+
+  // Seconds::max() before the first run.
+  Seconds of(std::size_t frames) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = seen_.find(frames);
+    return found == seen_.end() ? Seconds::max() : found->second.least;
+  }
+
+  void add(std::size_t frames, Seconds cpu) {
+    const std::lock_guard lock(mutex_);
+    Seen& seen = seen_[frames];
+    ++seen.runs;
+    seen.least = std::min(seen.least, cpu);
+  }
+
+ private:
+  static constexpr int kEnough = 4;
+
+  struct Seen {
+    int runs = 0;
+    Seconds least = Seconds::max();
+  };
+
+  mutable std::mutex mutex_;
+  std::map<std::size_t, Seen> seen_;
+};
+
+}  // namespace isthmus

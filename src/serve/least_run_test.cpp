@@ -1,0 +1,28 @@
+#include "serve/least_run.h"
+
+#include <gtest/gtest.h>
+
+namespace isthmus {
+namespace {
+
+TEST(LeastRun, KnowsTheLeastForEachNumberOfFrames) {
+  LeastRun runs;
+  EXPECT_EQ(runs.of(1), Seconds::max());
+  for (const double cpu : {0.022, 0.004, 0.005}) runs.add(1, Seconds{cpu});
+  runs.add(8, Seconds{0.03});
+  EXPECT_EQ(runs.of(1), Seconds{0.004});
+  EXPECT_EQ(runs.of(8), Seconds{0.03});
+}
+
+TEST(LeastRun, IsWarmAfterAFewRunsOfThatManyFrames) {
+  LeastRun runs;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(runs.is_warm(1));
+    runs.add(1, Seconds{0.01});
+  }
+  EXPECT_TRUE(runs.is_warm(1));
+  EXPECT_FALSE(runs.is_warm(2));
+}
+
+}  // namespace
+}  // namespace isthmus
