@@ -225,7 +225,7 @@ std::vector<Tensor> evaluate_node(const Node& node, const std::vector<const Tens
     const auto found = evaluators().find(node.op);
     if (found != evaluators().end()) return found->second(context);
     if (is_elementwise(node.op)) return elementwise(context);
-  } catch (const Error&) {
+  } catch (const Error&) {  // NOLINT(bugprone-empty-catch)
     // An attribute of the wrong type, an impossible shape: the engine is the judge of wrong nodes.
   }
   return {};

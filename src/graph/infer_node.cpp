@@ -126,7 +126,7 @@ std::vector<TypeProto> infer_split(const NodeProto& node, const TypeMap& types) 
 
 }  // namespace
 
-NodeInference::NodeInference(std::map<std::string, std::int64_t> opsets,
+NodeInference::NodeInference(const std::map<std::string, std::int64_t>& opsets,
                              std::vector<onnx::FunctionProto> functions)
     : functions_(std::move(functions)) {
   for (const auto& [domain, version] : opsets)

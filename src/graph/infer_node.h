@@ -20,7 +20,7 @@ using ShapeDataMap = std::unordered_map<std::string, onnx::TensorShapeProto>;
 class NodeInference {
  public:
   // `functions` are the model's own (ModelProto.functions); kept.
-  NodeInference(std::map<std::string, std::int64_t> opsets,
+  NodeInference(const std::map<std::string, std::int64_t>& opsets,
                 std::vector<onnx::FunctionProto> functions);
 
   // Types of the outputs, as far as libonnx can tell from the types and small data of the inputs

@@ -75,6 +75,7 @@ Initializer initializer_from_proto(onnx::TensorProto&& proto) {
   if (!is_tensor_type(proto.data_type()) || proto.has_segment())
     return {.tensor = {}, .opaque = serialized(proto)};
   Initializer result{.tensor = tensor_from_proto(std::move(proto), "initializer " + name)};
+  // What the tensor took is gone or cleared; the rest stays.  NOLINTBEGIN(bugprone-use-after-move)
   proto.clear_name();
   proto.clear_dims();
   proto.clear_data_type();
@@ -86,7 +87,7 @@ Initializer initializer_from_proto(onnx::TensorProto&& proto) {
   proto.clear_uint64_data();
   proto.clear_string_data();
   proto.clear_data_location();
-  result.rest = serialized(proto);
+  result.rest = serialized(proto);  // NOLINTEND(bugprone-use-after-move)
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/interrupt.h"
+#include "core/json.h"
 #include "core/text.h"
 
 namespace isthmus {
@@ -35,7 +36,7 @@ std::string address_in(const std::filesystem::path& file) {
 
 }  // namespace
 
-LabMachines::LabMachines(LabMode mode, const std::filesystem::path& folder) : mode_(mode) {
+LabMachines::LabMachines(LabMode mode, const std::filesystem::path& folder) {
   if (mode == LabMode::kNamespace) namespaces_ = std::make_unique<NamespacePair>();
   std::filesystem::create_directories(folder);
   const auto out = folder / "server.out";

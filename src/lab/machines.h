@@ -51,7 +51,6 @@ class LabMachines {
                                           const std::filesystem::path& folder) const;
   std::vector<std::string> on(const std::string& machine, std::vector<std::string> command) const;
 
-  LabMode mode_;
   std::unique_ptr<NamespacePair> namespaces_;
   std::unique_ptr<ChildProcess> server_;
   std::string address_;

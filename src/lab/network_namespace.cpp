@@ -79,7 +79,7 @@ NamespacePair::NamespacePair() : prefix_(fmt::format("isthmus{}", getpid())) {
 NamespacePair::~NamespacePair() {
   for (const char* machine : {"device", "server"}) try {
       try_command({"ip", "netns", "del", name_of(machine)});
-    } catch (const std::exception&) {
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
       // Interrupted or out of disk: the namespace stays behind, and nothing can be done about it
       // here.
     }

@@ -28,12 +28,13 @@ LinkTimeline::Passage EmulatedLink::send(std::int64_t message_bytes,
     ++count_.messages;
     count_.message_bytes += message_bytes;
     count_.on_air_bytes += passage.on_air;
-    if (shaped_) on_the_way_.push_back({passage.arrives, std::move(deliver)});
+    if (shaped_) {
+      on_the_way_.push_back({passage.arrives, std::move(deliver)});
+      changed_.notify_one();
+      return passage;
+    }
   }
-  if (shaped_)
-    changed_.notify_one();
-  else if (!cut_)
-    deliver();
+  if (!cut_) deliver();
   return passage;
 }
 

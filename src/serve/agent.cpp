@@ -46,7 +46,7 @@ void add_models(AgentMachine& machine, const std::vector<std::string>& models) {
 
 }  // namespace
 
-Agent::Agent(AgentOptions options) : state_(std::make_unique<State>(options)) {
+Agent::Agent(const AgentOptions& options) : state_(std::make_unique<State>(options)) {
   add_models(state_->machine, options.models);
   state_->control = make_control_service(state_->machine, options.security);
   state_->flow = make_flow_service(

@@ -44,7 +44,7 @@ class Agent {
   // Listens when it returns. Throws Error{kIo} for a port in use or an address that this host does
   // not have, and Error{kInvalid} for a host that is not loopback without TLS, a bad model file or
   // a bad option.
-  explicit Agent(AgentOptions options);
+  explicit Agent(const AgentOptions& options);
   ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;

@@ -25,7 +25,7 @@ struct AgentClient::Stub {
   std::unique_ptr<v1::Agent::Stub> agent;
 };
 
-AgentClient::AgentClient(std::string machine, std::string address, Security security)
+AgentClient::AgentClient(const std::string& machine, std::string address, Security security)
     : who_(machine + " (" + address + ")"),
       address_(std::move(address)),
       security_(std::move(security)),

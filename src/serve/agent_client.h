@@ -20,7 +20,7 @@ namespace isthmus {
 // name and address. Thread-safe.
 class AgentClient {
  public:
-  AgentClient(std::string machine, std::string address, Security security);
+  AgentClient(const std::string& machine, std::string address, Security security);
   ~AgentClient();
 
   // Waits for the agent to come up, for at most `limit`. Throws Error{kUnavailable} if it does not,

@@ -373,9 +373,10 @@ void FlowNode::lost(const std::string& machine, const std::string& why) {
       entry = relays_.erase(entry);
     }
   }
+  const std::string reason = machine + " " + why;
   for (auto& [key, relay] : refused) {
     ++counters_.refusals;
-    refuse(relay.deployment.get(), {.key = key}, *relay.origin, relay.next[0], machine + " " + why,
+    refuse(relay.deployment.get(), {.key = key}, *relay.origin, relay.next[0], reason,
            relay.trailer);
   }
 }

@@ -289,9 +289,10 @@ void Source::State::lost(const std::string& machine, const std::string& why) {
     for (const auto& [frame, flight] : in_flight)
       if (machines_of(flight.generation->plans, flight.route).contains(machine))
         affected.push_back(frame);
+    const std::string reason = machine + " " + why;
     for (const std::uint32_t frame : affected) {
       const auto found = in_flight.find(frame);
-      if (found != in_flight.end()) retry_locked(frame, found->second, machine + " " + why, later);
+      if (found != in_flight.end()) retry_locked(frame, found->second, reason, later);
     }
     admit_waiting_locked(later);
     changed.notify_all();

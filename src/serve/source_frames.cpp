@@ -388,7 +388,7 @@ void Source::State::keep_time() {
           in_flight, [&](const auto& entry) { return entry.second.generation == generation; });
     };
     if (const auto old = std::ranges::find_if(draining, idle); old != draining.end()) {
-      const auto generation = *old;
+      const std::shared_ptr<const Generation> generation = std::move(*old);
       draining.erase(old);
       lock.unlock();
       retire(generation);
