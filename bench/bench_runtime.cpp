@@ -4,9 +4,16 @@
 //   build/bench/bench_runtime [--rounds N] > results/bench_runtime.json
 //
 // For each request size one call of each kind in turn, so that whatever else the machine does hits
-// all alike: raw TCP and a gRPC unary call (both with the request's bytes there and 100 bytes back,
-// client and server in this process), and a frame through Source and Agent (in this process too)
-// whose part is a mean over its input. "added" is capture-to-output less the part's Run(). Then
+// all alike, client and server in this process, the request's bytes there and 100 bytes back:
+//   raw_tcp      a socket;
+//   grpc_bare    a gRPC unary call of a byte buffer that nobody reads at the far end: it lies there
+//                in slices, never gathered into a tensor;
+//   grpc_unary   ModelInfer of the v2 protocol, as Triton's clients call it, into a server that
+//   does
+//                nothing: the tensor is a protobuf `bytes` field and lies in one piece at both
+//                ends;
+//   runtime      a frame through Source and Agent whose part is a mean over its input. "added" is
+//   capture-to-output less the part's Run(). Then
 // frames over emulated links: capture-to-output over what Run(), rate and latency ask for.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
@@ -25,6 +32,7 @@
 #include "core/statistics.h"
 #include "core/version.h"
 #include "graph/builder.h"
+#include "open_inference.grpc.pb.h"
 #include "plan/profile.h"
 #include "plan/strategies.h"
 #include "serve/agent.h"
@@ -105,9 +113,9 @@ grpc::ByteBuffer buffer_of(std::size_t size) {
 }
 
 // A unary call with raw bytes: nothing but the library.
-class Unary {
+class BareUnary {
  public:
-  Unary() {
+  BareUnary() {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -146,6 +154,47 @@ class Unary {
   Service service_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
+};
+
+// The v2 protocol's unary call.
+class ProtobufUnary {
+ public:
+  explicit ProtobufUnary(std::int64_t size) {
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.SetMaxReceiveMessageSize(-1);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    stub_ = inference::GRPCInferenceService::NewStub(grpc::CreateChannel(
+        "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
+    request_.set_model_name("mean");
+    auto* input = request_.add_inputs();
+    input->set_name("x");
+    input->set_datatype("FP32");
+    input->add_shape(1);
+    input->add_shape(size / 4);
+    request_.add_raw_input_contents()->assign(static_cast<std::size_t>(size), 'x');
+  }
+  void call() {
+    grpc::ClientContext context;
+    inference::ModelInferResponse reply;
+    const auto status = stub_->ModelInfer(&context, request_, &reply);
+    if (!status.ok()) throw Error(ErrorKind::kUnavailable, status.error_message());
+  }
+
+ private:
+  struct Service final : inference::GRPCInferenceService::Service {
+    grpc::Status ModelInfer(grpc::ServerContext*, const inference::ModelInferRequest*,
+                            inference::ModelInferResponse* reply) override {
+      reply->add_raw_output_contents()->assign(kReplyBytes, 'x');
+      return grpc::Status::OK;
+    }
+  };
+  Service service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  inference::ModelInferRequest request_;
 };
 
 LoadedPlan mean_plan(std::int64_t elements) {
@@ -197,19 +246,22 @@ Json measure(std::int64_t bytes, int rounds) {
   Source source({mean_plan(bytes / 4)}, loopback(agent.address()),
                 {.max_in_flight = 1, .local_fallback = false});
   RawTcp tcp(static_cast<std::size_t>(bytes));
-  Unary unary;
+  BareUnary bare;
+  ProtobufUnary unary(bytes);
   const grpc::ByteBuffer request = buffer_of(static_cast<std::size_t>(bytes));
   const Tensor input(DType::kF32, {1, bytes / 4});
   Samples tcp_times;
+  Samples bare_times;
   Samples unary_times;
   Samples runtime_times;
   Samples added;
   std::int64_t message = 0;
   const int warm_up = rounds / 10 + 1;
   for (int round = 0; round < warm_up + rounds; ++round) {
-    if (round == warm_up) tcp_times = unary_times = runtime_times = added = {};
+    if (round == warm_up) tcp_times = bare_times = unary_times = runtime_times = added = {};
     tcp_times.time([&] { tcp.call(); });
-    unary_times.time([&] { unary.call(request); });
+    bare_times.time([&] { bare.call(request); });
+    unary_times.time([&] { unary.call(); });
     Source::Answer answer;
     runtime_times.time([&] { answer = source.ask({.input = input}); });
     Seconds run{0};
@@ -218,17 +270,21 @@ Json measure(std::int64_t bytes, int rounds) {
     added.values.push_back(runtime_times.values.back() - 1e6 * run.count());
     if (!answer.record.bytes.empty()) message = answer.record.bytes.front().message;
   }
+  const double bare_floor = quantile(bare_times.values, 0.5);
   const double floor = quantile(unary_times.values, 0.5);
   const double cost = quantile(added.values, 0.5);
   return {{"request_bytes", bytes},
           {"message_bytes", message},
           {"rounds", rounds},
           {"raw_tcp", tcp_times.summary()},
+          {"grpc_bare", bare_times.summary()},
           {"grpc_unary", unary_times.summary()},
           {"runtime", runtime_times.summary()},
           {"added", added.summary()},
           {"added_over_unary_us", cost - floor},
-          {"added_over_unary", cost / floor}};
+          {"added_over_unary", cost / floor},
+          {"added_over_bare_us", cost - bare_floor},
+          {"added_over_bare", cost / bare_floor}};
 }
 
 // One frame over an emulated link: what it took beside what rate, latency and the part's Run() ask
