@@ -9,6 +9,7 @@
 #include <iostream>
 #include <vector>
 
+#include "core/json.h"
 #include "core/statistics.h"
 #include "core/trace.h"
 #include "data/signs.h"

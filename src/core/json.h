@@ -8,10 +8,9 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/json_fwd.h"
 
 namespace isthmus {
-
-using Json = nlohmann::ordered_json;
 
 // Reads YAML, or JSON where the name ends in .json or the text is JSON. Plain YAML scalars are
 // typed by YAML 1.2's core schema; quoted ones stay strings. An empty YAML document is null. At

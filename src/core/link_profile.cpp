@@ -4,11 +4,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 #include <span>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/rng.h"
 #include "core/text.h"
 
@@ -74,20 +76,20 @@ std::optional<double> quantity(std::string_view text, std::span<const Unit> unit
 }
 
 std::optional<double> parse_rate(std::string_view text) {
-  constexpr std::array<Unit, 8> units = {{{"bit", 1},
-                                          {"kbit", 1e3},
-                                          {"Mbit", 1e6},
-                                          {"Gbit", 1e9},
-                                          {"b/s", 1},
-                                          {"kb/s", 1e3},
-                                          {"Mb/s", 1e6},
-                                          {"Gb/s", 1e9}}};
-  return quantity(text, units);
+  constexpr std::array<Unit, 8> kUnits = {{{"bit", 1},
+                                           {"kbit", 1e3},
+                                           {"Mbit", 1e6},
+                                           {"Gbit", 1e9},
+                                           {"b/s", 1},
+                                           {"kb/s", 1e3},
+                                           {"Mb/s", 1e6},
+                                           {"Gb/s", 1e9}}};
+  return quantity(text, kUnits);
 }
 
 std::optional<double> parse_duration(std::string_view text) {
-  constexpr std::array<Unit, 3> units = {{{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}}};
-  return quantity(text, units);
+  constexpr std::array<Unit, 3> kUnits = {{{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}}};
+  return quantity(text, kUnits);
 }
 
 std::optional<LinkProfile> parse_rate_and_latency(const std::string& text) {
@@ -281,8 +283,8 @@ Seconds LinkTimeline::leave_by_trace(Seconds start, bool waited, std::int64_t on
     cursor_ += needed;
     left_over_ = needed * kTraceOpportunityBytes - on_air;
   }
-  const double at = static_cast<double>(cursor_ / count) * period +
-                    times[static_cast<std::size_t>(cursor_ % count)];
+  const auto [loop, index] = std::lldiv(cursor_, count);
+  const double at = static_cast<double>(loop) * period + times[static_cast<std::size_t>(index)];
   return std::max(start, origin_ - profile_.trace_start + Seconds{at / 1e3});
 }
 

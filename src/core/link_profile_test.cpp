@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/file.h"
+#include "core/json.h"
 
 namespace isthmus {
 namespace {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/json.h"
 #include "core/text.h"
 
 namespace isthmus {

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/interrupt.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "core/version.h"
 #include "lab/machines.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "core/file.h"
 #include "lab/study.h"
 #include "lab/tiny_network.h"

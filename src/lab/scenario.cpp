@@ -1,5 +1,6 @@
 #include "lab/scenario.h"
 
+#include "core/json.h"
 #include "core/text.h"
 #include "plan/devices.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/json_fwd.h"
 #include "core/link_profile.h"
 #include "plan/cluster.h"
 

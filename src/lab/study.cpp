@@ -1,5 +1,7 @@
 #include "lab/study.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -99,7 +101,7 @@ class Cutter {
       if (codec == "u8+rans") chosen = learn_rans(samples_of(tensor));
       LoadedPlan plan = cut_plan(network_.graph, network_.name, {tensor}, chosen.codec, options_);
       if (chosen.table) plan.tables[chosen.codec.table_sha256] = chosen.table;
-      plan.plan.name = "cut:" + tensor + "/" + codec;
+      plan.plan.name = fmt::format("cut:{}/{}", tensor, codec);
       plans.push_back(std::move(plan));
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/json.h"
 #include "core/statistics.h"
 #include "plan/energy.h"
 #include "plan/plan.h"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "plan/devices.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/json_fwd.h"
 #include "core/link_profile.h"
 
 namespace isthmus {

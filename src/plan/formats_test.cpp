@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "plan/cluster.h"
 #include "plan/plan.h"
 #include "plan/profile.h"

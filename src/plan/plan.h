@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/json_fwd.h"
 #include "plan/cluster.h"
 #include "split/partition.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/json_fwd.h"
 #include "plan/plan.h"
 
 namespace isthmus {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include "core/json.h"
 #include "core/text.h"
 #include "report/display_width.h"
 #include "report/markup.h"

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 
+#include "core/error.h"
 #include "serve/agent_client.h"
 #include "serve/fixture.h"
 

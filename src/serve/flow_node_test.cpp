@@ -1,5 +1,6 @@
 #include "serve/flow_node.h"
 
+#include <cstring>
 #include <future>
 
 #include "serve/fixture.h"

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "serve/wire.h"
 

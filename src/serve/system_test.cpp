@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "core/error.h"
 #include "serve/agent_client.h"
 #include "serve/fixture.h"
 #include "split/cut.h"

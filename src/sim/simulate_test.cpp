@@ -8,6 +8,7 @@
 
 #include "codec/frame.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/rng.h"
 #include "plan/energy.h"
 #include "plan/predict.h"

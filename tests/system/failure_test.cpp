@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 
+#include "core/error.h"
 #include "core/file.h"
 #include "core/text.h"
 #include "lab/child_process.h"
