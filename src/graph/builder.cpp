@@ -155,7 +155,7 @@ std::string GraphBuilder::window_op(const std::string& type, const std::string& 
   attributes["pads"] = pads_of(options.pad, axes);
   if (type != "AveragePool" || options.dilation != Shape{1})
     attributes["dilations"] = per_axis(options.dilation, axes, "dilation");
-  if (type != "Conv" && options.ceil_mode) attributes["ceil_mode"] = std::int64_t{1};
+  if (type.ends_with("Pool") && options.ceil_mode) attributes["ceil_mode"] = std::int64_t{1};
   const std::string output = op(type, std::move(inputs), std::move(attributes), name);
   const Shape result = shape_of(output);
   // ONNX's inference goes on with zero or negative extents.
@@ -178,6 +178,23 @@ std::string GraphBuilder::conv(const std::string& x, std::int64_t channels,
   std::vector<std::string> inputs = {x, filter_weight(name + ".weight", shape)};
   if (options.bias) inputs.push_back(weight(name + ".bias", Tensor(DType::kF32, {channels})));
   return window_op("Conv", x, std::move(inputs), options, {{"group", options.groups}}, name);
+}
+
+std::string GraphBuilder::deconv(const std::string& x, std::int64_t channels,
+                                 const WindowOptions& options) {
+  const std::size_t axes = shape_of(x).size() - 2;
+  const std::int64_t from = channels_of(x);
+  if (options.groups != 1) fail("a transposed convolution has no groups here");
+  const std::string name = free_name(options.name, "ConvTranspose");
+  Shape shape = per_axis(options.kernel, axes, "kernel");
+  const auto strides = static_cast<double>(element_count(per_axis(options.stride, axes, "stride")));
+  const double fan_in = static_cast<double>(from * element_count(shape)) / strides;
+  shape.insert(shape.begin(), {from, channels});
+  std::vector<std::string> inputs = {x,
+                                     random_weight(name + ".weight", shape, std::sqrt(2 / fan_in))};
+  if (options.bias) inputs.push_back(weight(name + ".bias", Tensor(DType::kF32, {channels})));
+  return window_op("ConvTranspose", x, std::move(inputs), options, {{"group", std::int64_t{1}}},
+                   name);
 }
 
 std::string GraphBuilder::batch_norm(const std::string& x, const std::string& name, float epsilon) {

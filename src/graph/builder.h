@@ -78,6 +78,10 @@ class GraphBuilder {
 
   // Layers. `x` is batch x channels x spatial...
   std::string conv(const std::string& x, std::int64_t channels, const WindowOptions& options);
+  // Transposed convolution, without groups: side -> (side - 1) stride + dilation (kernel - 1) + 1 -
+  // pads. Weights are input channels x channels x kernel, of variance 2 / fan-in, where the fan-in
+  // is what meets in one output: input channels x kernel / stride.
+  std::string deconv(const std::string& x, std::int64_t channels, const WindowOptions& options);
   // gamma 1, beta 0, mean 0, variance 1 (evaluation mode).
   std::string batch_norm(const std::string& x, const std::string& name = "", float epsilon = 1e-5F);
   std::string relu(const std::string& x, const std::string& name = "");

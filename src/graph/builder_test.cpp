@@ -34,6 +34,17 @@ TEST(GraphBuilder, TakesPadsOnBothSidesOrOneByOne) {
             (Shape{-1, 1, 5, 5}));
 }
 
+TEST(GraphBuilder, EnlargesWithATransposedConvolution) {
+  GraphBuilder net("n");
+  const std::string x = net.input("x", {-1, 12, 7, 9});
+  const std::string twice =
+      net.deconv(x, 32, {.kernel = {4}, .stride = {2}, .pad = {1}, .name = "up"});
+  EXPECT_EQ(net.shape_of(twice), (Shape{-1, 32, 14, 18}));
+  EXPECT_EQ(net.shape_of("up.weight"), (Shape{12, 32, 4, 4}));
+  EXPECT_EQ(net.shape_of(net.deconv(x, 5, {.kernel = {3}, .bias = true})), (Shape{-1, 5, 9, 11}));
+  EXPECT_THROW(net.deconv(x, 12, {.kernel = {3}, .groups = 12}), Error);
+}
+
 TEST(GraphBuilder, MakesEqualGraphsFromEqualSeeds) {
   const auto make = [](std::uint64_t seed) {
     GraphBuilder net("n", {.seed = seed});

@@ -1,0 +1,84 @@
+#include "split/mimic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "split/graft.h"
+#include "split/presets.h"
+
+namespace isthmus {
+namespace {
+
+[[noreturn]] void fail(const std::string& what) { throw Error(ErrorKind::kInvalid, what); }
+
+// The layers that bring the image to the tensor's shape.
+LayerDesigns necessary_layers(const DesignTask& task) {
+  constexpr std::int64_t kSmallImage = 64;
+  LayerDesigns layers;
+  const bool large = task.image.height > kSmallImage && task.target.height <= task.image.height / 4;
+  if (large)
+    layers = large_stem();
+  else
+    layers.push_back({.channels = task.target.channels});
+  FeatureShape at = output_of(task.image, layers);
+  const int times = std::max(halvings(at.height, task.target.height), 0);
+  // The tensor's channels over a power of two, as the teacher itself has them.
+  if (!large) layers[0].channels = std::max<std::int64_t>(task.target.channels >> times, 1);
+  at = output_of(task.image, layers);
+  for (int left = times - 1; left >= 0; --left) {
+    FeatureShape next = halved(at, 1, std::max(task.target.channels >> left, at.channels));
+    if (left == 0) next = task.target;
+    const auto layer = fitting_conv(at, next);
+    if (!layer) break;
+    layers.push_back(*layer);
+    at = output_of(at, {&layers.back(), 1});
+  }
+  if (at == task.target) return layers;
+  const auto layer = fitting_conv(at, task.target);
+  if (!layer)
+    fail(fmt::format("halving the image of {} does not come to {} of {}: take another tensor",
+                     to_string(task.image), task.tensor, to_string(task.target)));
+  layers.push_back(*layer);
+  return layers;
+}
+
+}  // namespace
+
+LayerDesigns design_mimic(const DesignTask& task, const StudentSpec& spec) {
+  const std::int64_t budget = encoder_budget(task, spec);
+  LayerDesigns layers = necessary_layers(task);
+  std::int64_t macs = macs_of(task.image, layers);
+  if (macs > budget)
+    fail(
+        fmt::format("the lightest mimic of {} takes {} MACs, over its budget of {}: take a later "
+                    "tensor or a larger budget",
+                    task.tensor, format_count(static_cast<double>(macs)),
+                    format_count(static_cast<double>(budget))));
+  const auto fill = [&](const LayerDesign& layer, int most) {
+    const std::int64_t each = macs_of(task.target, {&layer, 1});
+    for (int i = 0; i < most && macs + each <= budget; ++i, macs += each) layers.push_back(layer);
+  };
+  constexpr int kMostWide = 16, kMostNarrow = 4;
+  fill({.channels = task.target.channels, .kernel = 3, .pad = {1}}, kMostWide);
+  fill({.channels = task.target.channels, .kernel = 1, .pad = {0}}, kMostNarrow);
+  layers.back().relu = task.rectified;
+  return layers;
+}
+
+Student make_mimic_student(const Graph& teacher, const StudentSpec& spec) {
+  const DesignTask task = design_task(teacher, spec.until);
+  const LayerDesigns layers = design_mimic(task, spec);
+  const std::string encoder = free_prefix(teacher, "encoder");
+  GraphBuilder net = builder_for(teacher, spec.seed);
+  net.output(write_layers(net, teacher.inputs.front().name, layers, encoder));
+  Student student;
+  student.graph = graft(teacher, spec.until, net.build());
+  student.bottleneck = student.target = spec.until;
+  assign_regions(student, encoder, encoder);
+  return student;
+}
+
+}  // namespace isthmus
