@@ -68,7 +68,7 @@ Student make_autoencoder_student(const Graph& teacher, const StudentSpec& spec) 
   const StudentDesign design = design_autoencoder(task, spec);
   const std::string encoder = free_prefix(teacher, "encoder");
   const std::string decoder = free_prefix(teacher, "decoder");
-  const std::string entry = encoder + ".input";
+  const std::string entry = free_prefix(teacher, "autoencoder") + ".input";
 
   GraphBuilder net("autoencoder", {.seed = spec.seed, .opset = teacher.opset()});
   Student student;
