@@ -54,7 +54,8 @@ std::string Node::text(std::string_view key, std::string_view fallback) const {
 std::vector<std::int64_t> Node::integers(std::string_view key,
                                          std::vector<std::int64_t> fallback) const {
   const auto* value = attribute<std::vector<std::int64_t>>(*this, key, "a list of integers");
-  return value ? *value : std::move(fallback);
+  if (value) return *value;
+  return fallback;
 }
 
 std::int64_t Graph::opset() const {
