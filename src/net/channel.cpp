@@ -35,7 +35,7 @@ std::string host_of(const std::string& address) {
 }
 
 void check_exposure(const std::string& address, const Security& security) {
-  const std::string host = host_of(address);
+  host_of(address);
   if (security.tls() || is_loopback(address)) return;
   if (!security.token.empty())
     throw Error(
