@@ -66,7 +66,8 @@ void connect(Deployment& deployment) {
   if (deployment.edges.size() >= kNoIndex)
     throw Error(ErrorKind::kInvalid,
                 "a plan cannot have " + std::to_string(deployment.edges.size()) + " edges");
-  for (std::uint16_t i = 0; i < deployment.edges.size(); ++i) {
+  const auto count = static_cast<std::uint16_t>(deployment.edges.size());
+  for (std::uint16_t i = 0; i < count; ++i) {
     DeployedEdge& edge = deployment.edges[i];
     if (edge.from == kNoIndex) {
       deployment.inputs.push_back(i);
