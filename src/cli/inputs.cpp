@@ -3,15 +3,15 @@
 #include <filesystem>
 
 #include "codec/normalise.h"
-#include "core/file.h"
+#include "data/known_models.h"
 #include "lab/image_set.h"
 
 namespace isthmus {
 
 std::string resolve_model(const std::string& name) {
   if (name.starts_with("zoo:") || std::filesystem::exists(name)) return name;
-  const auto known = data_folder() / "models" / (name.ends_with(".onnx") ? name : name + ".onnx");
-  return std::filesystem::exists(known) ? known.string() : name;
+  const auto known = find_known_model(name);
+  return known ? known->string() : name;
 }
 
 InputSource image_inputs(const Graph& graph, const std::string& model, const std::string& images,

@@ -8,8 +8,8 @@
 
 namespace isthmus {
 
-// MODEL as people name it: a file, zoo:NAME, or the name of a file in data_folder()/models. Gives a
-// path or zoo:NAME, which load_model takes.
+// MODEL as people name it: a file, zoo:NAME, or the name of a network in a model folder
+// (data/known_models.h). Gives a path or zoo:NAME, which load_model takes.
 std::string resolve_model(const std::string& name);
 
 // Images of a data set, folder or file, resized, cropped and normalised for the network: what

@@ -42,6 +42,7 @@ ScenarioNetwork read_network(Fields fields) {
   network.calibrate = fields.string("calibrate", network.data);
   network.images = fields.integer("images", 0);
   network.small = fields.string("small", "");
+  network.splits = fields.strings("splits");
   if (network.images < 0) fields.fail("images", "must not be negative");
   fields.finish();
   return network;

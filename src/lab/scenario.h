@@ -14,7 +14,7 @@ namespace isthmus {
 
 // One network to be tried, and the images for it.
 struct ScenarioNetwork {
-  // ONNX file, zoo:NAME, or the name of a file in data_folder()/models.
+  // ONNX file, zoo:NAME, or the name of a network in a model folder (data/known_models.h).
   std::string model;
   std::string name;
   // Test images, by data set name; accuracy is measured on them.
@@ -26,6 +26,9 @@ struct ScenarioNetwork {
   // A smaller network for the same classes that the device can answer with (strategy local-small);
   // "" for none.
   std::string small;
+  // Trained splits of this network: plan files, or folders that `isthmus train` wrote, by path or
+  // by name in a model folder. Each is a strategy of its own, "split:NAME" by the folder's name.
+  std::vector<std::string> splits;
 };
 
 enum class LabMode : std::uint8_t {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -29,6 +31,24 @@ NetworkUnderStudy study(const LabOptions& options, const std::string& model,
   return study_network(options.load(found), found, name);
 }
 
+// A trained split on the machines of the lab: what takes the image runs on the device, all else on
+// the server.
+LoadedPlan load_split(const std::filesystem::path& where, const NetworkUnderStudy& network) {
+  const bool is_folder = std::filesystem::is_directory(where);
+  LoadedPlan split = read_ladder(is_folder ? where / "plan.yaml" : where).front();
+  if (split.plan.input.shape != network.input.shape || split.plan.labels != network.labels)
+    throw Error(ErrorKind::kInvalid, where.string() + " is no split of " + network.name +
+                                         ": it takes another input, or tells other classes");
+  std::set<std::string> first;
+  for (const PlanEdge& edge : split.plan.edges)
+    if (edge.edge.from_part.empty()) first.insert(edge.edge.to_part);
+  for (PlacedPart& part : split.plan.parts)
+    part.machines = {first.contains(part.name) ? kDevice : kServer};
+  split.plan.network = network.name;
+  split.plan.name = "split:" + (is_folder ? where.filename() : where.stem()).string();
+  return split;
+}
+
 bool is_trained(const std::string& model) { return !model.starts_with("zoo:"); }
 
 }  // namespace
@@ -47,6 +67,7 @@ Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const Lab
   profile_ = measure_plans(plans_, kDevice, calibration_images(network_, kTimedImages), {},
                            options.progress("measure"));
   if (small_) add_small();
+  add_splits();
 }
 
 ImageSet Trial::calibration_images(const NetworkUnderStudy& network, std::int64_t count) const {
@@ -59,6 +80,15 @@ void Trial::add_small() {
   profile_ =
       measure_plans({&plan, 1}, kDevice, calibration_images(*small_, kTimedImages), profile_);
   plans_.push_back(std::move(plan));
+}
+
+void Trial::add_splits() {
+  for (const std::string& split : spec_.splits) {
+    LoadedPlan plan = load_split(options_.resolve(split), network_);
+    profile_ =
+        measure_plans({&plan, 1}, kDevice, calibration_images(network_, kTimedImages), profile_);
+    plans_.push_back(std::move(plan));
+  }
 }
 
 const NetworkUnderStudy& Trial::network_of(const std::string& strategy) const {

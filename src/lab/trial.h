@@ -42,6 +42,7 @@ class Trial {
   // The small network may want its pictures in another size, so it has images of its own.
   ImageSet calibration_images(const NetworkUnderStudy& network, std::int64_t count) const;
   void add_small();
+  void add_splits();
   Cluster cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const;
   const NetworkUnderStudy& network_of(const std::string& strategy) const;
 
