@@ -3,9 +3,11 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/text.h"
 #include "graph/cost.h"
 #include "graph/cuts.h"
+#include "split/graft.h"
 
 namespace isthmus {
 namespace {
@@ -60,6 +62,36 @@ StudentCost cost_of_student(const Student& student, const TeacherMacs& teacher) 
   result.f32_bytes = 4 * elements;
   result.u8_bytes = elements;
   return result;
+}
+
+Json describe_student(const Student& student, const StudentCost& cost) {
+  return {{"bottleneck",
+           {{"tensor", student.bottleneck},
+            {"shape", cost.bottleneck},
+            {"relative", cost.relative},
+            {"f32_bytes", cost.f32_bytes},
+            {"u8_bytes", cost.u8_bytes}}},
+          {"target", student.target},
+          {"head",
+           {{"macs", cost.head_macs},
+            {"weight_bytes", cost.head_weight_bytes},
+            {"reduction", cost.reduction()}}},
+          {"decoder", {{"macs", cost.decoder_macs}}},
+          {"tail", {{"macs", cost.tail_macs}}},
+          {"teacher", {{"head_macs", cost.teacher.head}, {"macs", cost.teacher.whole}}}};
+}
+
+RecordedStudent recorded_student(Graph graph, const Json& description, const std::string& where) {
+  Fields fields(description, where);
+  RecordedStudent recorded;
+  Student& student = recorded.student;
+  student.graph = std::move(graph);
+  student.bottleneck = fields.object("bottleneck").string("tensor");
+  student.target = fields.string("target");
+  Fields teacher = fields.object("teacher");
+  recorded.teacher = {.head = teacher.integer("head_macs"), .whole = teacher.integer("macs")};
+  assign_regions(student, "encoder", "decoder");
+  return recorded;
 }
 
 }  // namespace isthmus

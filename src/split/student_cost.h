@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/json_fwd.h"
 #include "graph/graph.h"
 #include "split/student.h"
 
@@ -41,5 +42,19 @@ struct StudentCost {
 // Of the student only graph, bottleneck and target count. Throws Error{kNotFound} if a tensor is
 // not in the graph, Error{kInvalid} if it has no bottleneck, or one of unknown shape.
 StudentCost cost_of_student(const Student& student, const TeacherMacs& teacher);
+
+// What `metrics.json` of a trained result has as "student", and `isthmus inspect` as JSON:
+//   bottleneck {tensor, shape, relative, f32_bytes, u8_bytes}, target ("" for none),
+//   head {macs, weight_bytes, reduction}, decoder {macs}, tail {macs}, teacher {head_macs, macs}.
+Json describe_student(const Student& student, const StudentCost& cost);
+
+// A student's graph with what describe_student recorded of it, to look at its cost again: the
+// initializers of encoder and decoder are told by the names that designs give them. `where` names
+// the document in messages. Throws Error{kInvalid}.
+struct RecordedStudent {
+  Student student;
+  TeacherMacs teacher;
+};
+RecordedStudent recorded_student(Graph graph, const Json& description, const std::string& where);
 
 }  // namespace isthmus
