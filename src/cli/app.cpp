@@ -24,6 +24,7 @@ void add_commands(CLI::App& app) {
   add_run_command(app);
   add_eval_command(app);
   add_lab_command(app);
+  add_train_command(app);
   add_report_command(app);
   add_demo_command(app);
 }

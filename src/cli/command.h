@@ -19,6 +19,7 @@ void add_plan_command(CLI::App& app);
 void add_profile_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_run_command(CLI::App& app);
+void add_train_command(CLI::App& app);
 void add_verify_command(CLI::App& app);
 void add_zoo_command(CLI::App& app);
 

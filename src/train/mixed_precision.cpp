@@ -1,0 +1,43 @@
+#include "train/mixed_precision.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/version.h>
+
+namespace isthmus {
+namespace {
+
+// One function for all devices came with libtorch 2.4.
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
+void switch_autocast(bool cuda, bool on) {
+  const auto device = cuda ? at::kCUDA : at::kCPU;
+  if (on) at::autocast::set_autocast_dtype(device, at::kBFloat16);
+  at::autocast::set_autocast_enabled(device, on);
+}
+#else
+void switch_autocast(bool cuda, bool on) {
+  if (cuda) {
+    if (on) at::autocast::set_autocast_gpu_dtype(at::kBFloat16);
+    at::autocast::set_enabled(on);
+  } else {
+    if (on) at::autocast::set_autocast_cpu_dtype(at::kBFloat16);
+    at::autocast::set_cpu_enabled(on);
+  }
+}
+#endif
+
+}  // namespace
+
+MixedPrecision::MixedPrecision(bool on, torch::Device device) : on_(on), cuda_(device.is_cuda()) {
+  if (!on_) return;
+  switch_autocast(cuda_, true);
+  at::autocast::increment_nesting();
+}
+
+MixedPrecision::~MixedPrecision() {
+  if (!on_) return;
+  // The bf16 copies of the weights are of no use once these have moved.
+  if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+  switch_autocast(cuda_, false);
+}
+
+}  // namespace isthmus

@@ -1,0 +1,168 @@
+#include "train/task.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/text.h"
+#include "zoo/zoo.h"
+
+namespace isthmus {
+namespace {
+
+// -1 if unknown.
+std::int64_t scores_of(const Graph& graph) {
+  const Shape& shape = graph.outputs.front().value.shape;
+  return shape.empty() ? -1 : shape.back();
+}
+
+const NamedValue& only_input(const Graph& graph) {
+  if (graph.inputs.size() != 1)
+    throw Error(ErrorKind::kUnsupported, graph.name + " has " +
+                                             std::to_string(graph.inputs.size()) +
+                                             " inputs; only networks with one image input can be "
+                                             "trained");
+  return graph.inputs.front();
+}
+
+// Networks from the zoo begin with weights of the recipe's seed.
+std::string seeded(const std::string& model, std::uint64_t seed) {
+  if (!model.starts_with("zoo:") || model.find("seed=") != std::string::npos) return model;
+  return model + ",seed=" + std::to_string(seed);
+}
+
+Student whole_network(Graph graph) {
+  Student student;
+  for (const auto& [name, initializer] : graph.initializers) student.tail.push_back(name);
+  student.graph = std::move(graph);
+  return student;
+}
+
+ModelCard own_card(const Recipe& recipe, const Dataset& training) {
+  ModelCard card;
+  card.assumed = false;
+  card.dataset = recipe.data.name;
+  card.classes = training.class_names();
+  return card;
+}
+
+Normalization normalization_of(const DataRecipe& data) {
+  Normalization normalization;
+  for (std::size_t c = 0; c < 3; ++c) {
+    normalization.mean[c] = static_cast<float>(data.mean[c]);
+    normalization.std[c] = static_cast<float>(data.std[c]);
+  }
+  return normalization;
+}
+
+void make_network(const Recipe& recipe, const Dataset& training, TrainingTask& task) {
+  const std::string model = find_model(recipe, recipe.student.model);
+  task.student = whole_network(load_model(seeded(model, recipe.seed)));
+  task.regions["body"] = task.student.tail;
+  task.card = own_card(recipe, training);
+  task.card.normalization = normalization_of(recipe.data);
+}
+
+void make_classifier(const Recipe& recipe, const Dataset& training, TrainingTask& task) {
+  const std::string file = find_model(recipe, recipe.teacher);
+  const ModelCard teacher = read_model_card(file);
+  const auto classes = static_cast<std::int64_t>(training.class_names().size());
+  task.student = make_student(load_model(file), student_spec(recipe, classes));
+  task.regions["classifier"] = task.student.tail;
+  task.regions["body"] = task.student.encoder;
+  task.card = own_card(recipe, training);
+  task.card.normalization = teacher.normalization;
+  task.card.width = teacher.width;
+  task.card.height = teacher.height;
+  task.card.resize = teacher.resize;
+}
+
+void make_distilled(const Recipe& recipe, TrainingTask& task) {
+  const std::string file = find_model(recipe, recipe.teacher);
+  task.teacher = load_model(file);
+  task.student = make_student(*task.teacher, student_spec(recipe, 0));
+  task.regions["encoder"] = task.student.encoder;
+  task.regions["decoder"] = task.student.decoder;
+  task.regions["tail"] = task.student.tail;
+  task.card = read_model_card(file);
+  task.card.assumed = false;
+  task.card.measured_images = 0;
+}
+
+void check_labels(const Recipe& recipe, const Dataset& training, TrainingTask& task) {
+  const auto classes = static_cast<std::int64_t>(training.class_names().size());
+  const std::int64_t scores = scores_of(task.student.graph);
+  task.labelled = classes > 0 && classes == scores;
+  for (const StageRecipe& stage : recipe.stages) {
+    const bool needs = stage.loss.kind == LossKind::kCrossEntropy ||
+                       (stage.loss.kind == LossKind::kDistillation && stage.loss.hard_weight > 0);
+    if (!needs || task.labelled) continue;
+    throw Error(ErrorKind::kInvalid,
+                "stage " + stage.name + " needs labels, but " + recipe.data.name + " has " +
+                    std::to_string(classes) + " classes and the network " + std::to_string(scores) +
+                    " scores (head distillation, sse or ghnd, needs no labels)");
+  }
+}
+
+void check_tensor(const Graph& graph, const std::string& tensor, const std::string& stage,
+                  const char* whose) {
+  const std::vector<std::string> known = graph.tensors();
+  if (std::ranges::find(known, tensor) == known.end())
+    throw Error(ErrorKind::kInvalid, "stage " + stage + ": the " + whose + " has no tensor " +
+                                         tensor + suggestion(tensor, known));
+}
+
+void check_tensors(const Recipe& recipe, const TrainingTask& task) {
+  for (const StageRecipe& stage : recipe.stages)
+    for (const std::string& tensor : compared_tensors(task, stage.loss)) {
+      check_tensor(task.student.graph, tensor, stage.name, "student");
+      if (task.teacher && stage.loss.kind != LossKind::kReconstruction)
+        check_tensor(*task.teacher, tensor, stage.name, "teacher");
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> TrainingTask::initializers_of(const StageRecipe& stage) const {
+  std::vector<std::string> names;
+  for (const std::string& region : stage.trains) {
+    const auto& more = regions.at(region);
+    names.insert(names.end(), more.begin(), more.end());
+  }
+  return names;
+}
+
+std::vector<std::string> compared_tensors(const TrainingTask& task, const LossRecipe& loss) {
+  switch (loss.kind) {
+    case LossKind::kCrossEntropy:
+    case LossKind::kDistillation: return {};
+    case LossKind::kSse:
+    case LossKind::kReconstruction:
+    case LossKind::kGhnd: break;
+  }
+  if (!loss.at.empty()) return loss.at;
+  std::vector<std::string> tensors;
+  if (!task.student.target.empty()) tensors.push_back(task.student.target);
+  if (loss.kind == LossKind::kGhnd || tensors.empty()) tensors.push_back(task.output);
+  return tensors;
+}
+
+TrainingTask make_task(const Recipe& recipe, const Dataset& training) {
+  TrainingTask task;
+  switch (recipe.student.kind) {
+    case RecipeKind::kNetwork: make_network(recipe, training, task); break;
+    case RecipeKind::kClassifier: make_classifier(recipe, training, task); break;
+    default: make_distilled(recipe, task);
+  }
+  const Graph& graph = task.student.graph;
+  const NamedValue& input = only_input(graph);
+  task.input = input.name;
+  task.output = graph.outputs.front().name;
+  task.preprocess = preprocess_for(task.card, input.value.shape);
+  task.card.width = task.preprocess.width;
+  task.card.height = task.preprocess.height;
+  check_labels(recipe, training, task);
+  check_tensors(recipe, task);
+  return task;
+}
+
+}  // namespace isthmus

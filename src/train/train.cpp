@@ -1,0 +1,88 @@
+#include "train/train.h"
+
+#include <ATen/Parallel.h>
+
+#include <thread>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/interrupt.h"
+#include "core/version.h"
+#include "plan/profile.h"
+#include "train/deploy.h"
+#include "train/result_files.h"
+#include "train/trainer.h"
+
+namespace isthmus {
+namespace {
+
+TrainingResults known_beforehand(const Recipe& recipe, const TrainOptions& options,
+                                 const Workers& workers) {
+  TrainingResults results;
+  results.name = recipe.name;
+  results.note = recipe.note;
+  results.kind = std::string(to_string(recipe.student.kind));
+  results.teacher = recipe.teacher;
+  results.dataset = recipe.data.name;
+  results.test_dataset = recipe.data.test;
+  results.command = options.command;
+  results.date = utc_date();
+  results.cpu = processor_name();
+  results.cores = static_cast<int>(std::thread::hardware_concurrency());
+  results.version = std::string(kVersion);
+  results.device = options.device;
+  results.precision = recipe.precision == Precision::kBf16 ? "bf16" : "f32";
+  results.processes = workers.size();
+  results.threads = options.threads;
+  results.seed = recipe.seed;
+  return results;
+}
+
+// What stands in the folder; an old result is never overwritten by accident.
+std::optional<Checkpoint> checkpoint_of(const TrainOptions& options, const Workers& workers) {
+  std::optional<Checkpoint> checkpoint;
+  if (options.resume) return read_checkpoint(checkpoint_file(options.folder));
+  if (workers.first() && std::filesystem::exists(checkpoint_file(options.folder)))
+    throw Error(ErrorKind::kInvalid, options.folder.string() +
+                                         " holds a training already; go on with --resume, or take "
+                                         "another folder");
+  return checkpoint;
+}
+
+// Only the first process talks.
+TrainOptions quiet_unless_first(TrainOptions options, const Workers& workers) {
+  if (workers.first()) return options;
+  const TrainOptions silent;
+  options.say = silent.say;
+  options.status = silent.status;
+  options.progress = silent.progress;
+  return options;
+}
+
+}  // namespace
+
+TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
+  const auto workers = workers_from_environment();
+  const TrainOptions options = quiet_unless_first(given, *workers);
+  at::set_num_threads(options.threads);
+  const std::optional<Checkpoint> checkpoint = checkpoint_of(options, *workers);
+  const auto training = open_dataset(recipe.data.name, Split::kTrain);
+  const TrainingTask task = make_task(recipe, *training);
+  options.say("reading the training images of " + recipe.data.name);
+  const ImagePool pool(*training, sample_subset(*training, recipe.data.limit, recipe.seed),
+                       task.preprocess, options.threads, options.progress(recipe.data.name));
+  TrainingResults results = known_beforehand(recipe, options, *workers);
+  TrainedStudent trained;
+  TrainingSplit split;
+  {
+    Trainer trainer(recipe, task, pool, *workers, options, results);
+    if (checkpoint) trainer.resume(*checkpoint);
+    trainer.run();
+    trained = {.graph = trainer.trained(), .step = trainer.rounding_step()};
+    split = trainer.split();
+  }
+  if (workers->first()) deploy(recipe, task, trained, pool, split, options, results);
+  return results;
+}
+
+}  // namespace isthmus
