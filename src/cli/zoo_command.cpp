@@ -79,7 +79,10 @@ void add_build(CLI::App& zoo_command) {
       ->capture_default_str();
   command->add_option("--stem", args->options.stem, "How a ResNet begins")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Stem>{
-          {"published", Stem::kPublished}, {"large", Stem::kLarge}, {"small", Stem::kSmall}}));
+          {"published", Stem::kPublished},
+          {"large", Stem::kLarge},
+          {"half", Stem::kHalf},
+          {"small", Stem::kSmall}}));
   command->add_option("--seed", args->options.seed, "Of the weights")->capture_default_str();
   command->add_flag("--fold", args->options.fold_batch_norm,
                     "Fold batch normalizations into convolutions");

@@ -13,11 +13,13 @@ std::string block_name(int stage, int block) {
   return "stage" + std::to_string(stage) + "." + std::to_string(block);
 }
 
-std::string stem(GraphBuilder& net, const std::string& image, Stem kind) {
-  if (kind == Stem::kSmall)
-    return conv_bn_relu(net, image, 64, {.kernel = {3}, .pad = {1}}, {.name = "stem"});
-  const auto x =
-      conv_bn_relu(net, image, 64, {.kernel = {7}, .stride = {2}, .pad = {3}}, {.name = "stem"});
+std::string stem(GraphBuilder& net, const std::string& image, Stem kind, std::int64_t channels) {
+  if (kind == Stem::kSmall || kind == Stem::kHalf)
+    return conv_bn_relu(net, image, channels,
+                        {.kernel = {3}, .stride = {kind == Stem::kHalf ? 2 : 1}, .pad = {1}},
+                        {.name = "stem"});
+  const auto x = conv_bn_relu(net, image, channels, {.kernel = {7}, .stride = {2}, .pad = {3}},
+                              {.name = "stem"});
   return net.max_pool(x, {.kernel = {3}, .stride = {2}, .pad = {1}, .name = "stem.pool"});
 }
 
@@ -81,7 +83,7 @@ std::string wide_block(GraphBuilder& net, const std::string& x, std::int64_t cha
 
 std::string resnet(GraphBuilder& net, const std::string& image, const ZooOptions& options,
                    const ResNetShape& shape) {
-  std::string x = stem(net, image, options.stem);
+  std::string x = stem(net, image, options.stem, 64);
   std::int64_t channels = shape.block == ResidualBlock::kBasic ? 64 : 256;
   for (int stage = 1; stage <= 4; ++stage, channels *= 2)
     for (int block = 0; block < shape.blocks[static_cast<std::size_t>(stage - 1)]; ++block)
@@ -92,7 +94,8 @@ std::string resnet(GraphBuilder& net, const std::string& image, const ZooOptions
 
 std::string resnet_cifar(GraphBuilder& net, const std::string& image, const ZooOptions& options,
                          int depth) {
-  std::string x = conv_bn_relu(net, image, 16, {.kernel = {3}, .pad = {1}}, {.name = "stem"});
+  const bool published = options.stem == Stem::kPublished;
+  std::string x = stem(net, image, published ? Stem::kSmall : options.stem, 16);
   std::int64_t channels = 16;
   for (int stage = 1; stage <= 3; ++stage, channels *= 2)
     for (int block = 0; block < (depth - 2) / 6; ++block) {

@@ -59,9 +59,7 @@ std::optional<ZooEntry> wide_resnet_entry(const std::string& name) {
   return entry;
 }
 
-bool has_choice_of_stem(const ZooEntry& entry) {
-  return entry.name.starts_with("resnet") && entry.classes == 1000;
-}
+bool has_choice_of_stem(const ZooEntry& entry) { return entry.name.starts_with("resnet"); }
 
 void check_range(const ZooEntry& entry, const char* what, std::int64_t value, std::int64_t most) {
   if (value < 1 || value > most)
@@ -77,7 +75,7 @@ ZooOptions resolved(const ZooEntry& entry, ZooOptions options) {
   check_range(entry, "input size", options.input_size, kLargestInput);
   if (options.stem != Stem::kPublished && !has_choice_of_stem(entry))
     throw Error(ErrorKind::kInvalid,
-                entry.name + " has no choice of stem; resnet18, resnet50 and resnet152 have");
+                entry.name + " has no choice of stem; the networks called resnet have");
   return options;
 }
 
@@ -100,8 +98,10 @@ std::int64_t parse_integer(const std::string& spec, const std::string& key,
 Stem parse_stem(const std::string& spec, const std::string& text) {
   if (text == "published") return Stem::kPublished;
   if (text == "large") return Stem::kLarge;
+  if (text == "half") return Stem::kHalf;
   if (text == "small") return Stem::kSmall;
-  throw Error(ErrorKind::kInvalid, spec + ": stem must be published, large or small: " + text);
+  throw Error(ErrorKind::kInvalid,
+              spec + ": stem must be published, large, half or small: " + text);
 }
 
 void set_option(ZooOptions& options, const std::string& spec, const std::string& setting) {

@@ -16,6 +16,7 @@ namespace isthmus {
 enum class Stem : std::uint8_t {
   kPublished,  // As the network's own publication has it.
   kLarge,      // 7x7 stride 2, then 3x3 max pooling stride 2: a quarter of the side.
+  kHalf,       // 3x3 stride 2 without pooling, for images of about 100 pixels.
   kSmall,      // 3x3 stride 1 without pooling, for images of 32 pixels.
 };
 

@@ -127,6 +127,18 @@ TEST(ResNet, HasTheSmallStemThatIsAskedFor) {
   EXPECT_NEAR(static_cast<double>(cost_of(graph).macs), 1.298e9, 0.001e9);
 }
 
+TEST(ResNet, HasAStemForImagesOfAnySize) {
+  for (const auto& [stem, side] : {std::pair{Stem::kLarge, 24},
+                                   {Stem::kHalf, 48},
+                                   {Stem::kSmall, 96},
+                                   {Stem::kPublished, 96}}) {
+    const Graph graph = build_network("resnet20", {.input_size = 96, .stem = stem});
+    EXPECT_EQ(graph.value_of("stage1.2").shape, (Shape{-1, 16, side, side}));
+  }
+  const Graph graph = build_network("resnet18", {.input_size = 96, .stem = Stem::kHalf});
+  EXPECT_EQ(graph.value_of("stage1.1").shape, (Shape{-1, 64, 48, 48}));
+}
+
 // facts.md, section 0: where ResNet-152 is cut.
 TEST(ResNet, EndsItsSecondStageWith512Channels) {
   const auto cuts = cuts_by_name(build_network("resnet152"));
@@ -163,7 +175,7 @@ TEST(BuildNetwork, RejectsWhatANetworkCannotHave) {
                         {"zoo:resnet52", "did you mean"},
                         {"zoo:", "no network"},
                         {"zoo:vgg16,stem=small", "stem"},
-                        {"zoo:resnet20,stem=small", "stem"},
+                        {"zoo:wrn16-2,stem=small", "stem"},
                         {"zoo:resnet50,stem=tiny", "tiny"},
                         {"zoo:resnet50,clases=3", "did you mean classes"},
                         {"zoo:resnet50,classes", "options are"},
