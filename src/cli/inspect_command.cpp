@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/inspect_student.h"
 #include "core/deflate.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -24,6 +25,8 @@ struct InspectArgs {
   bool cuts = false;
   bool zip = false;
   std::string image = "signs";
+  std::string student;
+  StudentSpec design;
   bool json = false;
 };
 
@@ -141,14 +144,7 @@ void print_cuts(const Json& result) {
                fmt::format("{:.1f} %", 100 * cut["accumulated_macs"].get<double>() / total));
 }
 
-void run(const InspectArgs& args) {
-  Graph graph = load_model(resolve_model(args.model));
-  if (!cost_of(graph).unknown.empty()) fill_shapes_by_running(graph);
-  const Json result = describe(graph, args);
-  if (args.json) {
-    std::cout << result.dump(2) << '\n';
-    return;
-  }
+void print_network(const Json& result, const InspectArgs& args) {
   if (args.cuts)
     print_cuts(result);
   else
@@ -163,6 +159,42 @@ void run(const InspectArgs& args) {
       format_bytes(totals["peak_bytes"].get<double>()), result["cuts"].size());
 }
 
+void run(const InspectArgs& args) {
+  const bool trained = is_trained_student(args.model);
+  const bool is_student = trained || !args.student.empty();
+  Json result;
+  if (trained) {
+    result = inspect_trained(args.model);
+  } else {
+    Graph graph = load_model(resolve_model(args.model));
+    if (!cost_of(graph).unknown.empty()) fill_shapes_by_running(graph);
+    result = is_student ? inspect_design(graph, args.model, args.student, args.design)
+                        : describe(graph, args);
+  }
+  if (args.json)
+    std::cout << result.dump(2) << '\n';
+  else if (is_student)
+    print_student(result);
+  else
+    print_network(result, args);
+}
+
+void add_design_options(CLI::App* command, InspectArgs& args) {
+  auto* student = command->add_option(
+      "--student", args.student,
+      "The student that stands for the first layers of MODEL: auto, hnd, bottlefit-sp1, "
+      "bottlefit-sp2, mimic, autoencoder or narrow");
+  command->add_option("--until", args.design.until, "The tensor that it makes (see --cuts)")
+      ->needs(student);
+  command->add_option("--channels", args.design.channels, "Channels of its bottleneck")
+      ->needs(student);
+  command->add_option("--patch", args.design.patch, "Height of its bottleneck")->needs(student);
+  command
+      ->add_option("--budget", args.design.budget,
+                   "Most MACs of its head, over those of MODEL up to the tensor (default 0.2)")
+      ->needs(student);
+}
+
 }  // namespace
 
 void add_inspect_command(CLI::App& app) {
@@ -170,13 +202,17 @@ void add_inspect_command(CLI::App& app) {
   auto* command =
       add_command(app, "inspect", "What a network costs, node by node, and where it can be cut",
                   "isthmus inspect zoo:densenet169 --cuts");
-  command->add_option("model", args->model, "ONNX file, or zoo:NAME (see: isthmus zoo list)")
+  command
+      ->add_option(
+          "model", args->model,
+          "ONNX file, zoo:NAME (see: isthmus zoo list), or the folder of a trained student")
       ->required();
   command->add_flag("--cuts", args->cuts,
                     "List the single tensors at which the network can be cut");
   command->add_flag("--zip", args->zip, "Also the size of each output after zip, for one image");
   command->add_option("--image", args->image, "The image for --zip: a data set, folder or file")
       ->capture_default_str();
+  add_design_options(command, *args);
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }

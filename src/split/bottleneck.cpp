@@ -41,12 +41,11 @@ void check_encoder(const DesignTask& task, const StudentSpec& spec, const LayerD
     throw Error(
         ErrorKind::kInvalid,
         fmt::format("the encoder of {} takes {} MACs, over its budget of {} ({:.0f} % of "
-                    "the teacher's up to {}): take a later tensor, a larger budget or "
-                    "preset auto",
+                    "the teacher's up to {}): take a later tensor{} or a larger budget",
                     spec.preset, format_count(static_cast<double>(macs)),
                     format_count(static_cast<double>(budget)),
                     100.0 * static_cast<double>(budget) / static_cast<double>(task.teacher_macs),
-                    task.tensor));
+                    task.tensor, spec.preset == "auto" ? "" : ", preset auto"));
 }
 
 }  // namespace

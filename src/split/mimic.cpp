@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 #include "core/text.h"
@@ -14,9 +15,13 @@ namespace {
 
 [[noreturn]] void fail(const std::string& what) { throw Error(ErrorKind::kInvalid, what); }
 
-// The layers that bring the image to the tensor's shape.
-LayerDesigns necessary_layers(const DesignTask& task) {
+// The layers that bring the image to the tensor's shape; `scale` is of the channels of all but the
+// last.
+LayerDesigns necessary_layers(const DesignTask& task, double scale) {
   constexpr std::int64_t kSmallImage = 64;
+  const auto scaled = [&](std::int64_t channels) {
+    return std::max<std::int64_t>(std::llround(scale * static_cast<double>(channels)), 1);
+  };
   LayerDesigns layers;
   const bool large = task.image.height > kSmallImage && task.target.height <= task.image.height / 4;
   if (large)
@@ -26,10 +31,10 @@ LayerDesigns necessary_layers(const DesignTask& task) {
   FeatureShape at = output_of(task.image, layers);
   const int times = std::max(halvings(at.height, task.target.height), 0);
   // The tensor's channels over a power of two, as the teacher itself has them.
-  if (!large) layers[0].channels = std::max<std::int64_t>(task.target.channels >> times, 1);
+  layers[0].channels = scaled(large ? layers[0].channels : task.target.channels >> times);
   at = output_of(task.image, layers);
   for (int left = times - 1; left >= 0; --left) {
-    FeatureShape next = halved(at, 1, std::max(task.target.channels >> left, at.channels));
+    FeatureShape next = halved(at, 1, std::max(scaled(task.target.channels >> left), at.channels));
     if (left == 0) next = task.target;
     const auto layer = fitting_conv(at, next);
     if (!layer) break;
@@ -49,8 +54,14 @@ LayerDesigns necessary_layers(const DesignTask& task) {
 
 LayerDesigns design_mimic(const DesignTask& task, const StudentSpec& spec) {
   const std::int64_t budget = encoder_budget(task, spec);
-  LayerDesigns layers = necessary_layers(task);
+  constexpr double kStep = 0.95, kLeastScale = 0.1;
+  double scale = 1;
+  LayerDesigns layers = necessary_layers(task, scale);
   std::int64_t macs = macs_of(task.image, layers);
+  while (macs > budget && scale > kLeastScale) {
+    layers = necessary_layers(task, scale *= kStep);
+    macs = macs_of(task.image, layers);
+  }
   if (macs > budget)
     fail(
         fmt::format("the lightest mimic of {} takes {} MACs, over its budget of {}: take a later "

@@ -201,8 +201,8 @@ LayerDesigns scaled_encoder(const DesignTask& task, const FeatureShape& patch, d
   const auto last =
       fitting_conv(at, {.channels = channels(), .height = patch.height, .width = patch.width});
   if (!last)
-    fail(fmt::format("no encoder goes from an image of {} to a patch of {}: take {}",
-                     sides(task.image), sides(patch), sides(halved(task.image, times, 0))));
+    fail(fmt::format("no encoder goes from an image of {} to a patch of {}: take a patch of {}",
+                     sides(task.image), sides(patch), halved(task.image, times, 0).height));
   layers.push_back(*last);
   layers.push_back({.channels = channels()});
   layers.push_back({.channels = patch.channels});
