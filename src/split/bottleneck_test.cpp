@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "graph/cost.h"
+#include "split/fixture.h"
 #include "split/student_cost.h"
-#include "split/student_laws.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "engine/engine.h"
 #include "engine/random_tensor.h"
-#include "split/student_laws.h"
+#include "split/fixture.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {

@@ -22,17 +22,12 @@ LayerDesigns necessary_layers(const DesignTask& task, double scale) {
   const auto scaled = [&](std::int64_t channels) {
     return std::max<std::int64_t>(std::llround(scale * static_cast<double>(channels)), 1);
   };
-  LayerDesigns layers;
   const bool large = task.image.height > kSmallImage && task.target.height <= task.image.height / 4;
-  if (large)
-    layers = large_stem();
-  else
-    layers.push_back({.channels = task.target.channels});
-  FeatureShape at = output_of(task.image, layers);
-  const int times = std::max(halvings(at.height, task.target.height), 0);
+  LayerDesigns layers = large ? large_stem() : LayerDesigns(1);
+  const int times = std::max(halvings(output_of(task.image, layers).height, task.target.height), 0);
   // The tensor's channels over a power of two, as the teacher itself has them.
   layers[0].channels = scaled(large ? layers[0].channels : task.target.channels >> times);
-  at = output_of(task.image, layers);
+  FeatureShape at = output_of(task.image, layers);
   for (int left = times - 1; left >= 0; --left) {
     FeatureShape next = halved(at, 1, std::max(scaled(task.target.channels >> left), at.channels));
     if (left == 0) next = task.target;

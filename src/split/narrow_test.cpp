@@ -7,8 +7,8 @@
 #include "engine/engine.h"
 #include "engine/verify.h"
 #include "split/cut.h"
+#include "split/fixture.h"
 #include "split/student_cost.h"
-#include "split/student_laws.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {

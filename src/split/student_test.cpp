@@ -13,9 +13,9 @@
 #include "split/autoencoder.h"
 #include "split/bottleneck.h"
 #include "split/cut.h"
+#include "split/fixture.h"
 #include "split/graft.h"
 #include "split/student_cost.h"
-#include "split/student_laws.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {

@@ -1,6 +1,6 @@
 #pragma once
 
-// Only for tests: what holds for every student, whatever the design.
+// Only for the tests of this folder: what holds for every student, whatever the design.
 
 #include <gtest/gtest.h>
 
