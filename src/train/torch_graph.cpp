@@ -70,8 +70,11 @@ class TorchGraph::Impl {
   void place_constants();
   torch::Tensor placed(const std::string& name, const Tensor& tensor, bool host) const;
   torch::Tensor given_input(const NamedValue& expected, const TorchValues& inputs) const;
-  const TorchSchedule& schedule_of(const std::vector<std::string>& wanted);
-  TorchSchedule make_schedule(const std::vector<std::string>& wanted) const;
+  std::vector<std::string> inner_tensors(const TorchValues& inputs) const;
+  const TorchSchedule& schedule_of(const std::vector<std::string>& wanted,
+                                   const std::vector<std::string>& given);
+  TorchSchedule make_schedule(const std::vector<std::string>& wanted,
+                              const std::vector<std::string>& given) const;
   TorchTensors run(const TorchStep& step, const TorchTensors& values) const;
   void move_to_device(const TorchStep& step, TorchTensors& inputs) const;
 
@@ -84,7 +87,8 @@ class TorchGraph::Impl {
   TorchTensors constants_;
   TorchValues parameters_;
   TorchValues buffers_;
-  std::map<std::vector<std::string>, TorchSchedule> schedules_;
+  // By the tensors wanted and the inner ones given.
+  std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, TorchSchedule> schedules_;
 };
 
 // Initializers, inputs, then node outputs in order.
@@ -145,8 +149,11 @@ void TorchGraph::Impl::place_constants() {
   }
 }
 
-TorchSchedule TorchGraph::Impl::make_schedule(const std::vector<std::string>& wanted) const {
+TorchSchedule TorchGraph::Impl::make_schedule(const std::vector<std::string>& wanted,
+                                              const std::vector<std::string>& given) const {
   TorchSchedule schedule;
+  std::vector<char> there(numbers_.size(), 0);
+  for (const std::string& name : given) there[numbers_.at(name)] = 1;
   schedule.needed.assign(numbers_.size(), 0);
   std::vector<char> kept(numbers_.size(), 0);
   for (const std::string& name : wanted) {
@@ -161,7 +168,9 @@ TorchSchedule TorchGraph::Impl::make_schedule(const std::vector<std::string>& wa
   std::vector<char> last_use_seen = kept;
   for (std::size_t i = steps_.size(); i-- > 0;) {
     const TorchStep& step = steps_[i];
-    const auto is_needed = [&](std::size_t t) { return t != kOmitted && schedule.needed[t]; };
+    const auto is_needed = [&](std::size_t t) {
+      return t != kOmitted && schedule.needed[t] && !there[t];
+    };
     if (std::ranges::none_of(step.outputs, is_needed)) continue;
     TorchSchedule::Entry entry{.step = i};
     for (const std::size_t input : step.inputs) {
@@ -178,10 +187,18 @@ TorchSchedule TorchGraph::Impl::make_schedule(const std::vector<std::string>& wa
   return schedule;
 }
 
-const TorchSchedule& TorchGraph::Impl::schedule_of(const std::vector<std::string>& wanted) {
-  const auto found = schedules_.find(wanted);
+std::vector<std::string> TorchGraph::Impl::inner_tensors(const TorchValues& inputs) const {
+  std::vector<std::string> inner;
+  for (const auto& [name, tensor] : inputs)
+    if (numbers_.contains(name) && graph_.producer_of(name) >= 0) inner.push_back(name);
+  return inner;
+}
+
+const TorchSchedule& TorchGraph::Impl::schedule_of(const std::vector<std::string>& wanted,
+                                                   const std::vector<std::string>& given) {
+  const auto found = schedules_.find({wanted, given});
   if (found != schedules_.end()) return found->second;
-  return schedules_.emplace(wanted, make_schedule(wanted)).first->second;
+  return schedules_.emplace(std::pair(wanted, given), make_schedule(wanted, given)).first->second;
 }
 
 // The batch may be another than the file's; whether the network bears it shows when it runs.
@@ -234,14 +251,19 @@ TorchTensors TorchGraph::Impl::run(const TorchStep& step, const TorchTensors& va
   try {
     return step.op->run(call);
   } catch (const c10::Error& error) {
-    call.complain(first_line(error));
+    const std::string what = first_line(error);
+    // An element type for which libtorch has no code on this device.
+    if (what.find("not implemented for") != std::string::npos) call.refuse(what);
+    call.complain(what);
   }
 }
 
 TorchValues TorchGraph::Impl::forward(const TorchValues& inputs,
                                       const std::vector<std::string>& wanted) {
-  const TorchSchedule& schedule = schedule_of(wanted);
+  const std::vector<std::string> given = inner_tensors(inputs);
+  const TorchSchedule& schedule = schedule_of(wanted, given);
   TorchTensors values = constants_;
+  for (const std::string& name : given) values[numbers_.at(name)] = inputs.at(name);
   for (const std::size_t i : schedule.inputs) {
     const NamedValue& input = graph_.inputs[i];
     values[numbers_.at(input.name)] = given_input(input, inputs);

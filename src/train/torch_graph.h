@@ -39,9 +39,10 @@ class TorchGraph {
   // The `wanted` tensors, by name: outputs, inner ones, inputs or initializers. Only what they need
   // is run, and only the inputs that they need must be given; a value is freed after its last use,
   // as far as autograd does not keep it. Inputs are of the graph's type, NCHW; they are moved to
-  // the device and, on a CPU, to channels-last memory where they are not. Throws Error{kNotFound}
-  // for an unknown name, Error{kInvalid} for a missing input or one of the wrong type or shape, and
-  // Error{kInvalid} with the node for shapes that do not fit.
+  // the device and, on a CPU, to channels-last memory where they are not. An inner tensor that is
+  // given as well is taken as it is, and what would have made it is not run. Throws
+  // Error{kNotFound} for an unknown name, Error{kInvalid} for a missing input or one of the wrong
+  // type or shape, and Error{kInvalid} with the node for shapes that do not fit.
   TorchValues forward(const TorchValues& inputs, const std::vector<std::string>& wanted);
 
   // Floating-point initializers that a gradient reaches from an output of the graph (weights,
