@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -159,6 +160,12 @@ void print_network(const Json& result, const InspectArgs& args) {
       format_bytes(totals["peak_bytes"].get<double>()), result["cuts"].size());
 }
 
+// The network in the folder of a training that made a whole one.
+std::string network_file(const std::string& model) {
+  const auto file = std::filesystem::path(model) / "model.onnx";
+  return std::filesystem::exists(file) ? file.string() : model;
+}
+
 void run(const InspectArgs& args) {
   const bool trained = is_trained_student(args.model);
   const bool is_student = trained || !args.student.empty();
@@ -166,7 +173,7 @@ void run(const InspectArgs& args) {
   if (trained) {
     result = inspect_trained(args.model);
   } else {
-    Graph graph = load_model(resolve_model(args.model));
+    Graph graph = load_model(resolve_model(network_file(args.model)));
     if (!cost_of(graph).unknown.empty()) fill_shapes_by_running(graph);
     result = is_student ? inspect_design(graph, args.model, args.student, args.design)
                         : describe(graph, args);
