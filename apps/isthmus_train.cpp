@@ -39,6 +39,7 @@ void show(const TrainStatus& status) {
 
 std::string command_of(const TrainArgs& args) {
   std::string command = "isthmus train " + args.recipe + " -o " + args.folder;
+  if (!args.begin_with.empty()) command += " --begin-with " + args.begin_with;
   if (args.device != "cpu") command += " --device " + args.device;
   if (args.limit_images > 0) command += fmt::format(" --limit-images {}", args.limit_images);
   if (args.seed) command += fmt::format(" --seed {}", *args.seed);
@@ -68,6 +69,7 @@ void run(const TrainArgs& args) {
   options.folder = args.folder;
   options.command = command_of(args);
   options.resume = args.resume;
+  options.begin_with = args.begin_with;
   options.device = args.device;
   options.threads = args.threads;
   options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };

@@ -7,6 +7,9 @@ void add_train_options(CLI::App* command, TrainArgs& args) {
   command->add_option("-o,--output", args.folder, "Folder for networks, plan and metrics")
       ->required();
   command->add_flag("--resume", args.resume, "Go on from the folder's checkpoint");
+  command->add_option("--begin-with", args.begin_with,
+                      "Take over the first stages of the training in this folder, where they are "
+                      "the same");
   command->add_option("--device", args.device, "cpu, cuda or cuda:N")->capture_default_str();
   command->add_option("--threads", args.threads, "Of one process")
       ->capture_default_str()
@@ -32,6 +35,10 @@ std::vector<std::string> to_arguments(const TrainArgs& args) {
                                    "--limit-images",
                                    std::to_string(args.limit_images)};
   if (args.resume) list.emplace_back("--resume");
+  if (!args.begin_with.empty()) {
+    list.emplace_back("--begin-with");
+    list.push_back(args.begin_with);
+  }
   if (args.json) list.emplace_back("--json");
   if (args.seed) {
     list.emplace_back("--seed");

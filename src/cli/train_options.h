@@ -13,6 +13,7 @@ struct TrainArgs {
   std::string recipe;
   std::string folder;
   bool resume = false;
+  std::string begin_with;
   std::string device = "cpu";
   int threads = 2;
   std::int64_t limit_images = 0;

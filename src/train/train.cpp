@@ -39,14 +39,17 @@ TrainingResults known_beforehand(const Recipe& recipe, const TrainOptions& optio
 }
 
 // What stands in the folder; an old result is never overwritten by accident.
-std::optional<Checkpoint> checkpoint_of(const TrainOptions& options, const Workers& workers) {
-  std::optional<Checkpoint> checkpoint;
-  if (options.resume) return read_checkpoint(checkpoint_file(options.folder));
-  if (workers.first() && std::filesystem::exists(checkpoint_file(options.folder)))
+std::optional<Checkpoint> checkpoint_of(const Recipe& recipe, const TrainOptions& options,
+                                        const Workers& workers) {
+  if (options.resume) {
+    if (auto own = read_checkpoint(checkpoint_file(options.folder))) return own;
+  } else if (workers.first() && std::filesystem::exists(checkpoint_file(options.folder))) {
     throw Error(ErrorKind::kInvalid, options.folder.string() +
                                          " holds a training already; go on with --resume, or take "
                                          "another folder");
-  return checkpoint;
+  }
+  if (options.begin_with.empty()) return std::nullopt;
+  return shared_beginning(recipe, options.begin_with);
 }
 
 // Only the first process talks.
@@ -65,7 +68,7 @@ TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
   const auto workers = workers_from_environment();
   const TrainOptions options = quiet_unless_first(given, *workers);
   at::set_num_threads(options.threads);
-  const std::optional<Checkpoint> checkpoint = checkpoint_of(options, *workers);
+  const std::optional<Checkpoint> checkpoint = checkpoint_of(recipe, options, *workers);
   const auto training = open_dataset(recipe.data.name, Split::kTrain);
   const TrainingTask task = make_task(recipe, *training);
   options.say("reading the training images of " + recipe.data.name);

@@ -35,6 +35,9 @@ struct TrainOptions {
   std::string command;
   // Goes on from the folder's checkpoint; from the beginning where there is none.
   bool resume = false;
+  // The folder of another training whose first stages are taken over where they are this recipe's;
+  // empty: none.
+  std::filesystem::path begin_with;
   // "cpu", "cuda", "cuda:1".
   std::string device = "cpu";
   // Of libtorch, and images at a time for reading and for accuracies.

@@ -48,6 +48,22 @@ std::string training_hash(const Recipe& recipe) {
   return sha256(document.dump());
 }
 
+std::string training_hash(Recipe recipe, std::size_t stages) {
+  recipe.stages.resize(stages);
+  return training_hash(recipe);
+}
+
+Checkpoint shared_beginning(const Recipe& recipe, const std::filesystem::path& folder) {
+  for (std::size_t stages = recipe.stages.size() - 1; stages > 0; --stages) {
+    auto checkpoint = read_checkpoint(stages_file(folder, stages));
+    if (checkpoint && checkpoint->state.value("recipe", "") == training_hash(recipe, stages))
+      return std::move(*checkpoint);
+  }
+  throw Error(ErrorKind::kNotFound,
+              "the training in " + folder.string() + " does not begin as " + recipe.name +
+                  " does: teacher, student, data, seed and first stages must be the same");
+}
+
 Trainer::Trainer(const Recipe& recipe, const TrainingTask& task, const ImagePool& pool,
                  Workers& workers, const TrainOptions& options, TrainingResults& results)
     : recipe_(recipe),
@@ -82,12 +98,15 @@ TrainingParts Trainer::parts() {
 void Trainer::resume(const Checkpoint& checkpoint) {
   Fields state(checkpoint.state, checkpoint_file(options_.folder).string());
   state.expect_schema(kStateSchema, 1);
-  if (state.string("recipe") != training_hash(recipe_))
+  stage_ = static_cast<std::size_t>(state.integer("stage"));
+  const std::string made_by = state.string("recipe");
+  const bool begins_it =
+      stage_ < recipe_.stages.size() && made_by == training_hash(recipe_, stage_);
+  if (made_by != training_hash(recipe_) && !begins_it)
     throw Error(ErrorKind::kInvalid,
                 options_.folder.string() +
                     " holds the training of another recipe; take another folder, or remove " +
                     checkpoint_file(options_.folder).string() + " to begin again");
-  stage_ = static_cast<std::size_t>(state.integer("stage"));
   epoch_ = static_cast<int>(state.integer("epoch"));
   step_ = state.number("step");
   const TrainingResults past = training_results_from_json(state.at("results"), state.where());
@@ -191,15 +210,19 @@ void Trainer::run_epoch(StageRun& run, std::size_t stage, int epoch) {
 void Trainer::save(const std::string& optimizer) {
   if (!workers_.first()) return;
   const bool done = epoch_ == recipe_.stages[stage_].epochs;
-  const Json state = {{"schema", std::string(kStateSchema) + "/1"},
-                      {"recipe", training_hash(recipe_)},
-                      {"stage", done ? stage_ + 1 : stage_},
-                      {"epoch", done ? 0 : epoch_},
-                      {"step", step_},
-                      {"results", to_json(results_)}};
-  write_checkpoint(
-      checkpoint_file(options_.folder),
-      {.state = state, .network = to_onnx(student_.trained()), .optimizer = done ? "" : optimizer});
+  Checkpoint checkpoint{.state = {{"schema", std::string(kStateSchema) + "/1"},
+                                  {"recipe", training_hash(recipe_)},
+                                  {"stage", done ? stage_ + 1 : stage_},
+                                  {"epoch", done ? 0 : epoch_},
+                                  {"step", step_},
+                                  {"results", to_json(results_)}},
+                        .network = to_onnx(student_.trained()),
+                        .optimizer = done ? "" : optimizer};
+  write_checkpoint(checkpoint_file(options_.folder), checkpoint);
+  if (done && stage_ + 1 < recipe_.stages.size()) {
+    checkpoint.state["recipe"] = training_hash(recipe_, stage_ + 1);
+    write_checkpoint(stages_file(options_.folder, stage_ + 1), checkpoint);
+  }
   write_document(metrics_file(options_.folder), to_json(results_));
 }
 
