@@ -22,6 +22,8 @@ class FlowNode::Holdback {
         due_((slowdown - 1) * spent) {}
 
   bool is_slowed() const { return slowdown_ > 1; }
+  // Whether a step is held back for so long that its work could be done again.
+  bool leaves_time() const { return slowdown_ >= 3; }
 
   // Ends a step and reports it. At most `cpu_limit` of its CPU time is multiplied.
   WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
@@ -103,15 +105,16 @@ std::vector<Row> run_rows(Engine& engine, const std::vector<Row>& rows,
   return outputs;
 }
 
-// What a run that has just taken `spent` costs with warm caches.
+// What a run that has just taken `spent` costs with warm caches: it is done again while the machine
+// would hold the result back anyway.
 Seconds warm_cost(HeldPart& held, const std::vector<Row>& rows, const std::vector<Tensor>& batch,
                   Seconds spent) {
   held.least_run.add(rows.size(), spent);
-  while (!held.least_run.is_warm(rows.size())) {
+  do {
     const Seconds began = thread_cpu_time();
     run_rows(*held.engine, rows, batch);
     held.least_run.add(rows.size(), thread_cpu_time() - began);
-  }
+  } while (!held.least_run.is_warm(rows.size()));
   return held.least_run.of(rows.size());
 }
 
@@ -184,8 +187,9 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
   const std::vector<Tensor> batch = batch_of(inputs);
   const Seconds began = thread_cpu_time();
   auto outputs = run_rows(*held.engine, inputs, batch);
-  const Seconds cost =
-      time.is_slowed() ? warm_cost(held, inputs, batch, thread_cpu_time() - began) : Seconds::max();
+  const Seconds cost = time.leaves_time()
+                           ? warm_cost(held, inputs, batch, thread_cpu_time() - began)
+                           : Seconds::max();
   if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());
   const WireSpan span = time.step(SpanKind::kRun, deployment.self, jobs[0].part, cost);
   for (Job& job : jobs) {

@@ -37,7 +37,7 @@ class LeastRun {
   }
 
  private:
-  static constexpr int kEnough = 4;
+  static constexpr int kEnough = 12;
 
   struct Seen {
     int runs = 0;

@@ -16,7 +16,7 @@ TEST(LeastRun, KnowsTheLeastForEachNumberOfFrames) {
 
 TEST(LeastRun, IsWarmAfterAFewRunsOfThatManyFrames) {
   LeastRun runs;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 12; ++i) {
     EXPECT_FALSE(runs.is_warm(1));
     runs.add(1, Seconds{0.01});
   }
