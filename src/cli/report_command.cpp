@@ -1,24 +1,60 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/lab_output.h"
+#include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/training_results.h"
+#include "report/training_report.h"
+#include "report/training_table.h"
 
 namespace isthmus {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct ReportArgs {
-  std::string folder;
+  std::vector<std::string> folders;
   std::string file;
+  bool markdown = false;
   bool json = false;
 };
 
-void run(const ReportArgs& args) {
-  const std::string page = report_page(args.folder);
+bool is_training(const fs::path& folder) { return fs::exists(folder / "metrics.json"); }
+
+TrainingResults read_training(const fs::path& folder) {
+  const fs::path file = folder / "metrics.json";
+  return training_results_from_json(read_document(file), file.string());
+}
+
+void report_training(const ReportArgs& args) {
+  std::vector<TrainingResults> results;
+  for (const std::string& folder : args.folders) results.push_back(read_training(folder));
+  if (!args.file.empty()) write_file(args.file, training_report(results));
+  const Table table = training_table(results);
+  if (args.json)
+    std::cout << to_json(table).dump(2) << '\n';
+  else if (args.markdown)
+    fmt::print("{}", to_markdown(table));
+  else
+    fmt::print("{}", to_text(table, {.color = isatty(STDOUT_FILENO) == 1}));
+}
+
+void report_lab(const ReportArgs& args) {
+  if (args.folders.size() > 1)
+    throw Error(ErrorKind::kInvalid, "only results of trainings are reported together; " +
+                                         args.folders[0] + " has no metrics.json");
+  if (args.file.empty())
+    throw Error(ErrorKind::kInvalid, "say which page to write, as -o report.html");
+  const std::string page = report_page(args.folders.front());
   write_file(args.file, page);
   if (args.json)
     std::cout << Json{{"file", args.file}, {"bytes", page.size()}}.dump(2) << '\n';
@@ -26,15 +62,26 @@ void run(const ReportArgs& args) {
     fmt::print("{}\n", args.file);
 }
 
+void run(const ReportArgs& args) {
+  if (std::ranges::any_of(args.folders, is_training))
+    report_training(args);
+  else
+    report_lab(args);
+}
+
 }  // namespace
 
 void add_report_command(CLI::App& app) {
   auto args = std::make_shared<ReportArgs>();
   auto* command =
-      add_command(app, "report", "Make one page with tables and charts of a lab's results",
+      add_command(app, "report", "Tables and charts of a lab's results, or of trained networks",
                   "isthmus report results/ -o report.html");
-  command->add_option("folder", args->folder, "Folder that `isthmus lab` wrote")->required();
-  command->add_option("-o,--output", args->file, "HTML file to write")->required();
+  command
+      ->add_option("folder", args->folders,
+                   "Folder that `isthmus lab` wrote, or those that `isthmus train` wrote")
+      ->required();
+  command->add_option("-o,--output", args->file, "HTML file to write");
+  command->add_flag("--markdown", args->markdown, "Print the table of trainings as Markdown");
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }
