@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "data/dataset.h"
+#include "data/known_models.h"
 #include "plan/devices.h"
 
 namespace isthmus {
@@ -47,7 +48,18 @@ const std::vector<DemoNetwork>& real_networks() {
   return networks;
 }
 
-const DemoNetwork& synthetic_network() {
+// The network that comes with the program, on the built-in signs, with its distilled splits.
+DemoNetwork shipped_network() {
+  DemoNetwork shipped{
+      {.model = "signs", .name = "signs", .data = "signs", .calibrate = "signs", .small = ""},
+      1000};
+  for (const char* split : {"signs-12ch", "signs-6ch", "signs-3ch"})
+    if (find_known_model(split)) shipped.network.splits.emplace_back(split);
+  return shipped;
+}
+
+// Where not even that is there: a copied program, without its models/.
+const DemoNetwork& untrained_network() {
   static const DemoNetwork network = {{.model = "zoo:mobilenetv2,classes=16,size=96",
                                        .name = "mobilenetv2 (untrained)",
                                        .data = "signs",
@@ -98,12 +110,16 @@ Scenario demo_scenario(const DemoArgs& args) {
     scenario.networks.back().images = args.images > 0 ? args.images : demo.images;
   }
   if (scenario.networks.empty()) {
+    const DemoNetwork built_in =
+        find_known_model("signs") ? shipped_network() : untrained_network();
     fmt::print(stderr,
                "no data sets and trained networks in {}: the demo runs on the built-in synthetic "
-               "set, with untrained weights\n",
-               data_folder().string());
-    scenario.networks.push_back(synthetic_network().network);
-    scenario.networks.back().images = args.images > 0 ? args.images : synthetic_network().images;
+               "set, with {}\n",
+               data_folder().string(),
+               find_known_model("signs") ? "the network that comes with the program"
+                                         : "untrained weights");
+    scenario.networks.push_back(built_in.network);
+    scenario.networks.back().images = args.images > 0 ? args.images : built_in.images;
     std::erase(scenario.strategies, "local-small");
   }
   return scenario;
