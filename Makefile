@@ -6,7 +6,7 @@ CMAKE_FLAGS :=
 SECONDS := 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test bench format lint fuzz clean
+.PHONY: help demo build train test bench format lint fuzz clean
 
 help:      ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +22,14 @@ build:     ## the programs, in build/bin
 	@cmake --preset release -DISTHMUS_TESTS=OFF $(CMAKE_FLAGS) >/dev/null
 	@cmake --build build -j $(JOBS)
 
-test:      ## build all, run the unit tests and the cases
-	@tools/install_dependencies
-	@cmake --preset release -DISTHMUS_TESTS=ON $(CMAKE_FLAGS) >/dev/null
+train:     ## the same with training (libtorch): isthmus-train
+	@tools/install_dependencies base train
+	@cmake --preset release -DISTHMUS_TESTS=OFF -DISTHMUS_TRAIN=ON $(CMAKE_FLAGS) >/dev/null
+	@cmake --build build -j $(JOBS)
+
+test:      ## build all, training too, run the unit tests and the cases
+	@tools/install_dependencies base test train
+	@cmake --preset release -DISTHMUS_TESTS=ON -DISTHMUS_TRAIN=ON $(CMAKE_FLAGS) >/dev/null
 	@cmake --build build -j $(JOBS)
 	@ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
 
