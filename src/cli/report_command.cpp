@@ -13,6 +13,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/training_results.h"
+#include "report/lab_markdown.h"
 #include "report/training_report.h"
 #include "report/training_table.h"
 
@@ -52,13 +53,18 @@ void report_lab(const ReportArgs& args) {
   if (args.folders.size() > 1)
     throw Error(ErrorKind::kInvalid, "only results of trainings are reported together; " +
                                          args.folders[0] + " has no metrics.json");
+  if (args.markdown) {
+    const fs::path file = fs::path(args.folders.front()) / "results.json";
+    fmt::print("{}", lab_markdown(results_from_json(read_document(file), file.string())));
+    if (args.file.empty()) return;
+  }
   if (args.file.empty())
     throw Error(ErrorKind::kInvalid, "say which page to write, as -o report.html");
   const std::string page = report_page(args.folders.front());
   write_file(args.file, page);
   if (args.json)
     std::cout << Json{{"file", args.file}, {"bytes", page.size()}}.dump(2) << '\n';
-  else
+  else if (!args.markdown)
     fmt::print("{}\n", args.file);
 }
 
@@ -81,7 +87,7 @@ void add_report_command(CLI::App& app) {
                    "Folder that `isthmus lab` wrote, or those that `isthmus train` wrote")
       ->required();
   command->add_option("-o,--output", args->file, "HTML file to write");
-  command->add_flag("--markdown", args->markdown, "Print the table of trainings as Markdown");
+  command->add_flag("--markdown", args->markdown, "Print the tables as Markdown");
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }

@@ -1,0 +1,34 @@
+#include "report/lab_markdown.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace isthmus {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(LabMarkdown, PutsStrategiesAgainstLinksAndTheWinnerInBold) {
+  LabResults results;
+  results.networks = {{.name = "net", .dataset = "signs", .images = 100, .macs = 91'200'000}};
+  results.rows = {{.network = "net", .link = "lora", .strategy = "local", .p50_ms = 20},
+                  {.network = "net", .link = "lora", .strategy = "raw", .p50_ms = 9000},
+                  {.network = "net", .link = "wifi", .strategy = "local", .p50_ms = 20},
+                  {.network = "net", .link = "wifi", .strategy = "raw", .p50_ms = 10}};
+  for (ResultRow& row : results.rows) {
+    row.top1 = 0.9;
+    row.interval = {0.85, 0.95};
+    row.bytes_per_frame = row.strategy == "raw" ? 27'676 : 0;
+  }
+  results.winners = {{.network = "net", .link = "wifi", .strategy = "raw", .why = "it is faster"}};
+  results.notes = {"a note"};
+  const std::string text = lab_markdown(results);
+  EXPECT_THAT(text, HasSubstr("| strategy | top-1 (95 %) | lora | wifi |"));
+  EXPECT_THAT(text, HasSubstr("| `local` | 90.0 (85.0 to 95.0) | 20.0 ms | 20.0 ms |"));
+  EXPECT_THAT(text, HasSubstr("**10.0 ms (27.7 kB)**"));
+  EXPECT_THAT(text, HasSubstr("91.2 M multiply-adds"));
+  EXPECT_THAT(text, HasSubstr("- a note"));
+}
+
+}  // namespace
+}  // namespace isthmus
