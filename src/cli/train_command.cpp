@@ -2,35 +2,37 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/train_options.h"
 #include "core/error.h"
+#include "lab/child_process.h"
 
 namespace isthmus {
 namespace {
 
 constexpr const char* kProgram = "isthmus-train";
 
-// Beside this program, as git finds its commands.
-std::filesystem::path sibling() {
-  std::error_code none;
-  return std::filesystem::read_symlink("/proc/self/exe", none).parent_path() / kProgram;
-}
-
-// Becomes the other program.
-void run(const TrainArgs& args) {
-  const std::string program = sibling().string();
-  if (!std::filesystem::exists(program))
+std::string find_program() {
+  try {
+    return sibling_program(kProgram).string();
+  } catch (const Error&) {
     throw Error(
         ErrorKind::kUnsupported,
         std::string(kProgram) +
             " is not here: training needs libtorch; get it with "
             "tools/install_dependencies base train && cmake --preset train && cmake --build "
             "--preset train");
+  }
+}
+
+// Becomes the other program.
+void run(const TrainArgs& args) {
+  const std::string program = find_program();
   std::vector<std::string> list = to_arguments(args);
   list.insert(list.begin(), kProgram);
   std::vector<char*> argv;

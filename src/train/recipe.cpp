@@ -6,9 +6,9 @@
 
 #include "codec/codec.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/json.h"
 #include "core/text.h"
+#include "data/known_models.h"
 
 namespace isthmus {
 namespace {
@@ -385,13 +385,15 @@ Json to_json(const Recipe& recipe) {
 
 std::string find_model(const Recipe& recipe, const std::string& model) {
   if (model.starts_with("zoo:")) return model;
-  const fs::path models = data_folder() / "models";
-  const std::string file = model.ends_with(".onnx") ? model : model + ".onnx";
-  for (const fs::path& place : {recipe.folder / model, fs::path(model), models / file})
+  for (const fs::path& place : {recipe.folder / model, fs::path(model)})
     if (fs::is_regular_file(place)) return place.lexically_normal().string();
+  if (const auto known = find_known_model(model))
+    return (fs::is_directory(*known) ? *known / "model.onnx" : *known).string();
+  std::string folders;
+  for (const fs::path& folder : model_folders()) folders += ", nor a name in " + folder.string();
   throw Error(ErrorKind::kNotFound, "no network " + model + ": neither a file in " +
                                         fs::absolute(recipe.folder).lexically_normal().string() +
-                                        " or here, nor a name in " + models.string());
+                                        " or here" + folders);
 }
 
 }  // namespace isthmus

@@ -149,7 +149,7 @@ struct Recipe {
   std::string note;
   // "cpu": fits an evening on two cores. "full": for a machine with CUDA.
   std::string cost = "cpu";
-  // A file, zoo:..., or a name under data_folder()/models; "" for kNetwork.
+  // A file, zoo:..., or a name in the model folders; "" for kNetwork.
   std::string teacher;
   StudentRecipe student;
   DataRecipe data;
@@ -184,7 +184,8 @@ Recipe read_recipe(const std::filesystem::path& file);
 Json to_json(const Recipe& recipe);
 
 // The file of a teacher or model, or "zoo:...": in the recipe's folder, in the working folder, or a
-// name under data_folder()/models. Throws Error{kNotFound} that says where it was looked for.
+// name in the model folders (data/known_models.h). Throws Error{kNotFound} that says where it was
+// looked for.
 std::string find_model(const Recipe& recipe, const std::string& model);
 
 }  // namespace isthmus

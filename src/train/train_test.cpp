@@ -1,0 +1,164 @@
+#include "train/train.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "plan/plan.h"
+#include "train/result_files.h"
+#include "train/tiny_training.h"
+
+namespace isthmus {
+namespace {
+
+class Train : public testing::Test {
+ protected:
+  Train() { tiny_.write_network(); }
+
+  std::string student(const std::string& name) const {
+    return read_file(tiny_.result(name) / "student.onnx");
+  }
+  // The message of the error that training ends with.
+  std::string failure(const Recipe& recipe, const TrainOptions& options) const {
+    try {
+      train(recipe, options);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  TinyTraining tiny_;
+};
+
+TEST_F(Train, IsTheSameAgainFromTheSameSeed) {
+  Recipe recipe = tiny_.recipe(task_stage(2));
+  train(recipe, tiny_.options("one"));
+  train(recipe, tiny_.options("two"));
+  EXPECT_EQ(student("one"), student("two"));
+  recipe.seed = 2;
+  train(recipe, tiny_.options("three"));
+  EXPECT_NE(student("one"), student("three"));
+}
+
+TEST_F(Train, TouchesOnlyWhatTheStageTrains) {
+  const TinyTraining& tiny = tiny_;
+  train(tiny.recipe(sse_stage(1)), tiny.options("out"));
+  const Graph teacher = load_graph(tiny.folder() / "tiny.onnx");
+  const Graph student = load_graph(tiny.result("out") / "student.onnx");
+  int kept = 0;
+  for (const auto& [name, initializer] : teacher.initializers) {
+    const auto found = student.initializers.find(name);
+    if (found == student.initializers.end()) continue;
+    ++kept;
+    EXPECT_EQ(max_relative_difference(initializer.tensor, found->second.tensor), 0) << name;
+  }
+  // Convolution, normalization (4) and dense layer (2) behind "second".
+  EXPECT_EQ(kept, 7);
+}
+
+// What Ctrl-C, a full disk or a kill leave is the checkpoint of the last whole epoch.
+TEST_F(Train, GoesOnAfterAnInterruptToTheSameResult) {
+  Recipe recipe = tiny_.recipe(sse_stage(2));
+  recipe.stages.push_back(task_stage(2));
+  recipe.stages.back().optimizer = {.kind = OptimizerKind::kSgd, .batch = 16};
+  recipe.stages.front().loss.rate_weight = 1;
+  recipe.data.augment = {"crop", "flip"};
+  train(recipe, tiny_.options("whole"));
+
+  for (const char* stage : {"distil", "task"}) {
+    SCOPED_TRACE(stage);
+    TrainOptions options = tiny_.options(std::string("resumed-") + stage);
+    options.status = [&](const TrainStatus& status) {
+      if (status.stage == stage && status.epoch == 2)
+        throw Error(ErrorKind::kInterrupted, "interrupted");
+    };
+    EXPECT_EQ(failure(recipe, options), "interrupted");
+    EXPECT_FALSE(std::filesystem::exists(options.folder / "student.onnx"));
+    options.status = [](const TrainStatus&) {};
+    options.resume = true;
+    const TrainingResults results = train(recipe, options);
+    EXPECT_EQ(read_file(options.folder / "student.onnx"), student("whole"));
+    ASSERT_EQ(results.stages.size(), 2U);
+    EXPECT_EQ(results.stages[0].epochs.size(), 2U);
+    EXPECT_EQ(results.stages[1].epochs.size(), 2U);
+  }
+}
+
+TEST_F(Train, NeverOverwritesAResult) {
+  const Recipe recipe = tiny_.recipe(sse_stage(1));
+  train(recipe, tiny_.options("out"));
+  EXPECT_NE(failure(recipe, tiny_.options("out")).find("--resume"), std::string::npos);
+}
+
+TEST_F(Train, RefusesToResumeAnotherRecipe) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  train(recipe, tiny_.options("out"));
+  TrainOptions options = tiny_.options("out");
+  options.resume = true;
+  recipe.stages[0].optimizer.rate = 0.5;
+  EXPECT_NE(failure(recipe, options).find("another recipe"), std::string::npos);
+}
+
+TEST_F(Train, WritesTheWireAnewWhenAFinishedRunIsResumed) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  train(recipe, tiny_.options("out"));
+  TrainOptions options = tiny_.options("out");
+  options.resume = true;
+  recipe.wire.codec = "u8";
+  train(recipe, options);
+  const Plan plan = read_ladder(options.folder / "plan.yaml").front().plan;
+  EXPECT_EQ(plan.name, "tiny/u8");
+}
+
+TEST_F(Train, StopsAtALossThatIsNotFinite) {
+  Recipe recipe = tiny_.recipe(sse_stage(2));
+  recipe.stages.push_back(task_stage(1));
+  recipe.stages[1].optimizer = {.kind = OptimizerKind::kSgd, .rate = 1e30, .batch = 16};
+  const std::string message = failure(recipe, tiny_.options("out"));
+  EXPECT_NE(message.find("not finite"), std::string::npos) << message;
+  EXPECT_NE(message.find("stage task"), std::string::npos) << message;
+  EXPECT_NE(message.find("step"), std::string::npos) << message;
+  // The weights before are still there.
+  recipe.stages.pop_back();
+  const Json state = Json::parse(read_file(metrics_file(tiny_.result("out"))));
+  EXPECT_EQ(state["stages"][0]["epochs"].size(), 2U);
+  EXPECT_TRUE(std::filesystem::exists(checkpoint_file(tiny_.result("out"))));
+}
+
+TEST_F(Train, SaysWhatDoesNotFit) {
+  struct Case {
+    const char* what;
+    std::function<void(Recipe&)> spoil;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"no cut point", [](Recipe& r) { r.student.until = "secnd"; }, "second"},
+      {"no teacher", [](Recipe& r) { r.teacher = "tni.onnx"; }, "tni.onnx"},
+      {"no such tensor", [](Recipe& r) { r.stages[0].loss.at = {"thrd"}; }, "third"},
+      {"no data", [](Recipe& r) { r.data.name = "nothing"; }, "nothing"},
+      {"too large a bottleneck", [](Recipe& r) { r.student.channels = 4000; }, "bottleneck"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.what);
+    Recipe recipe = tiny_.recipe(sse_stage(1));
+    each.spoil(recipe);
+    const std::string message = failure(recipe, tiny_.options("out"));
+    EXPECT_NE(message.find(each.message), std::string::npos) << message;
+  }
+  TrainOptions options = tiny_.options("out");
+  options.device = "abacus";
+  EXPECT_NE(failure(tiny_.recipe(sse_stage(1)), options).find("abacus"), std::string::npos);
+}
+
+TEST_F(Train, RefusesLabelsOfOtherClasses) {
+  tiny_.write_network(true, 5);
+  const std::string message = failure(tiny_.recipe(task_stage(1)), tiny_.options("out"));
+  EXPECT_NE(message.find("16 classes"), std::string::npos) << message;
+  EXPECT_NE(message.find("5 scores"), std::string::npos) << message;
+  // Without labels it is no matter.
+  EXPECT_EQ(failure(tiny_.recipe(sse_stage(1)), tiny_.options("out")), "");
+}
+
+}  // namespace
+}  // namespace isthmus
