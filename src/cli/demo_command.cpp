@@ -18,7 +18,8 @@ namespace {
 
 struct DemoArgs {
   std::string folder = "isthmus-demo";
-  std::string device = "jetson-nano";
+  // Empty: the device that suits the networks.
+  std::string device;
   std::int64_t images = 0;
   int frames = 12;
   bool json = false;
@@ -93,35 +94,40 @@ std::vector<LinkProfile> demo_links() {
   return links;
 }
 
+void add(Scenario& scenario, const DemoNetwork& demo, std::int64_t images) {
+  scenario.networks.push_back(demo.network);
+  scenario.networks.back().images = images > 0 ? images : demo.images;
+}
+
+void add_built_in(Scenario& scenario, std::int64_t images) {
+  const bool shipped = find_known_model("signs").has_value();
+  fmt::print(
+      stderr,
+      "no data sets and trained networks in {}: the demo runs on the built-in synthetic set, "
+      "with {}\n",
+      data_folder().string(),
+      shipped ? "the network that comes with the program" : "untrained weights");
+  add(scenario, shipped ? shipped_network() : untrained_network(), images);
+  std::erase(scenario.strategies, "local-small");
+}
+
 Scenario demo_scenario(const DemoArgs& args) {
   Scenario scenario;
   scenario.name = "Isthmus demo";
-  scenario.device.preset = args.device;
-  scenario.device.power = device_preset(args.device).power;
   scenario.links = demo_links();
   scenario.strategies = {"local",   "local-small", "raw",     "jpeg:95", "jpeg:75",    "jpeg:30",
                          "webp:90", "webp:50",     "cut/f32", "cut/u8",  "cut/u8+rans"};
   scenario.frames = args.frames;
   scenario.cell_time = Seconds{1};
   scenario.calibration_images = 24;
-  for (const DemoNetwork& demo : real_networks()) {
-    if (!is_here(demo.network)) continue;
-    scenario.networks.push_back(demo.network);
-    scenario.networks.back().images = args.images > 0 ? args.images : demo.images;
-  }
-  if (scenario.networks.empty()) {
-    const DemoNetwork built_in =
-        find_known_model("signs") ? shipped_network() : untrained_network();
-    fmt::print(stderr,
-               "no data sets and trained networks in {}: the demo runs on the built-in synthetic "
-               "set, with {}\n",
-               data_folder().string(),
-               find_known_model("signs") ? "the network that comes with the program"
-                                         : "untrained weights");
-    scenario.networks.push_back(built_in.network);
-    scenario.networks.back().images = args.images > 0 ? args.images : built_in.images;
-    std::erase(scenario.strategies, "local-small");
-  }
+  for (const DemoNetwork& demo : real_networks())
+    if (is_here(demo.network)) add(scenario, demo, args.images);
+  const bool real = !scenario.networks.empty();
+  if (!real) add_built_in(scenario, args.images);
+  // The weaker device for the smaller network, or there is nothing to choose.
+  const std::string device = real ? "jetson-nano" : "raspberry-pi-4";
+  scenario.device.preset = args.device.empty() ? device : args.device;
+  scenario.device.power = device_preset(scenario.device.preset).power;
   return scenario;
 }
 
@@ -146,8 +152,10 @@ void add_demo_command(CLI::App& app) {
       "isthmus demo -o isthmus-demo/");
   command->add_option("-o,--output", args->folder, "Folder for results, traces and report.html")
       ->capture_default_str();
-  command->add_option("--device", args->device, "The camera's device preset")
-      ->capture_default_str();
+  command->add_option(
+      "--device", args->device,
+      "The camera's device preset; unless given, jetson-nano, or raspberry-pi-4 for "
+      "the small built-in network");
   command
       ->add_option("--images", args->images,
                    "Test images for each accuracy; 0: as many as fit a demo")
