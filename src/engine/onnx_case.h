@@ -1,8 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "core/tensor.h"
 #include "graph/conformance.h"
 
 namespace isthmus {
@@ -16,5 +19,12 @@ namespace isthmus {
 // engine does not have, outputs that are random by definition, recordings that contradict their own
 // model, and three cases in which ONNX Runtime is known to differ.
 CaseResult run_onnx_case(const std::filesystem::path& folder);
+
+// Another way to run a graph: inputs and outputs in its order.
+using CaseRunner = std::function<std::vector<Tensor>(const Graph&, const std::vector<Tensor>&)>;
+
+// The same three ways: the engine, `other` and the recording must agree with each other. What
+// `other` throws as Error{kUnsupported} is a refusal, too.
+CaseResult run_onnx_case(const std::filesystem::path& folder, const CaseRunner& other);
 
 }  // namespace isthmus

@@ -48,7 +48,8 @@ struct Deconvolution {
   std::int64_t groups = 1;
 };
 
-// Where the size of the output is given, the padding follows from it.
+// Where the size of the output is given, the padding follows from it; what no padding reaches is
+// added behind.
 void fit_to_output(const TorchCall& call, Deconvolution& layer, const Extents& extents,
                    const Extents& output) {
   if (output.size() != extents.size()) call.complain("output_shape has the wrong length");
@@ -57,7 +58,8 @@ void fit_to_output(const TorchCall& call, Deconvolution& layer, const Extents& e
   for (std::size_t i = 0; i < extents.size(); ++i) {
     const std::int64_t total =
         window.stride[i] * (extents[i] - 1) + layer.output_padding[i] + window.span(i) - output[i];
-    window.begin[i] = upper ? total / 2 : total - total / 2;
+    const std::int64_t taken = std::max<std::int64_t>(total, 0);
+    window.begin[i] = upper ? taken / 2 : taken - taken / 2;
     window.end[i] = total - window.begin[i];
   }
 }

@@ -186,7 +186,7 @@ TorchTensors pad(const TorchCall& call) {
 }
 
 TorchTensors one_hot(const TorchCall& call) {
-  const std::int64_t depth = call.integers(1).at(0);
+  const auto depth = static_cast<std::int64_t>(call.real(1));
   const at::Tensor& values = call[2];
   const at::Tensor places = from_front(call[0], depth);
   const std::int64_t axis = call.axis("axis", -1, places.dim() + 1);

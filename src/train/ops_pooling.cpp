@@ -56,6 +56,22 @@ at::Tensor largest(const at::Tensor& x, const TorchWindow& w, const Extents& pad
   }
 }
 
+// A kernel of one element only picks, as the shortcuts of some ResNets do: no pooling is as fast.
+bool is_selection(const TorchWindow& window) {
+  const auto all = [](const Extents& values, std::int64_t wanted) {
+    return std::ranges::all_of(values, [&](auto value) { return value == wanted; });
+  };
+  return all(window.kernel, 1) && all(window.begin, 0) && all(window.end, 0);
+}
+
+at::Tensor selected(at::Tensor x, const TorchWindow& window) {
+  for (std::size_t i = 0; i < window.axes(); ++i) {
+    const auto axis = static_cast<std::int64_t>(i) + 2;
+    x = at::slice(x, axis, 0, x.size(axis), window.stride[i]);
+  }
+  return x;
+}
+
 // ONNX counts through the whole tensor, libtorch within each channel.
 TorchTensors largest_with_indices(const TorchCall& call, const Pooling& pooling) {
   const TorchWindow& w = pooling.window;
@@ -77,6 +93,7 @@ TorchTensors max_pool(const TorchCall& call) {
   const Pooling pooling = pooling_of(call);
   if (call.node.outputs.size() > 1 && !call.node.outputs[1].empty())
     return largest_with_indices(call, pooling);
+  if (is_selection(pooling.window)) return {selected(call[0], pooling.window)};
   // libtorch pools floating-point numbers only; those of 8 bits fit.
   const at::ScalarType type = call[0].scalar_type();
   const bool whole = !at::isFloatingType(type);
