@@ -119,6 +119,11 @@ void resize(const PixelView& image, const Window& window, int height, int width,
   }
 }
 
+// Uniform in [0, count).
+int below(Rng& rng, int count) {
+  return static_cast<int>(rng.below(static_cast<std::uint64_t>(count)));
+}
+
 // A rectangle of random area and shape; the largest of the output's shape if ten tries do not fit.
 Window random_rectangle(const PixelView& image, double least_area, int height, int width,
                         Rng& rng) {
@@ -130,12 +135,12 @@ Window random_rectangle(const PixelView& image, double least_area, int height, i
     // Uniform between 3:4 and 1:1, either way up; logarithms are not the same on every CPU.
     double ratio = rng.uniform(kFlattest, 1);
     if (rng.below(2) == 1) ratio = 1 / ratio;
-    const int columns = static_cast<int>(std::sqrt(part * ratio) + 0.5);
-    const int lines = static_cast<int>(std::sqrt(part / ratio) + 0.5);
+    const int columns = static_cast<int>(std::lround(std::sqrt(part * ratio)));
+    const int lines = static_cast<int>(std::lround(std::sqrt(part / ratio)));
     if (columns < 1 || lines < 1 || columns > image.width || lines > image.height) continue;
-    const auto top = rng.below(static_cast<std::uint64_t>(image.height - lines + 1));
-    const auto left = rng.below(static_cast<std::uint64_t>(image.width - columns + 1));
-    return {static_cast<int>(top), static_cast<int>(left), lines, columns};
+    const int top = below(rng, image.height - lines + 1);
+    const int left = below(rng, image.width - columns + 1);
+    return {top, left, lines, columns};
   }
   const double scale = std::min(static_cast<double>(image.height) / height,
                                 static_cast<double>(image.width) / width);
@@ -146,8 +151,7 @@ Window random_rectangle(const PixelView& image, double least_area, int height, i
 
 Window random_crop(const PixelView& image, int padding, int height, int width, Rng& rng) {
   const auto place = [&](int extent, int wanted) {
-    const auto places = static_cast<std::uint64_t>(extent + 2 * padding - wanted + 1);
-    return static_cast<int>(rng.below(places)) - padding;
+    return below(rng, extent + 2 * padding - wanted + 1) - padding;
   };
   const int top = place(image.height, height);
   return {top, place(image.width, width), height, width};
