@@ -85,6 +85,32 @@ TEST_F(Train, GoesOnAfterAnInterruptToTheSameResult) {
   }
 }
 
+TEST_F(Train, BeginsWithTheStagesThatAnotherHasTrained) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  recipe.stages.push_back(task_stage(1));
+  for (StageRecipe& stage : recipe.stages) stage.optimizer.batch = 16;
+  train(recipe, tiny_.options("first"));
+  recipe.stages[1].loss.label_smoothing = 0.1;
+  train(recipe, tiny_.options("whole"));
+  TrainOptions options = tiny_.options("shared");
+  options.begin_with = tiny_.result("first");
+  const TrainingResults results = train(recipe, options);
+  EXPECT_EQ(student("shared"), student("whole"));
+  EXPECT_NE(student("shared"), student("first"));
+  EXPECT_EQ(results.stages[0].epochs.size(), 1U);
+}
+
+TEST_F(Train, RefusesABeginningThatIsNotItsOwn) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  recipe.stages.push_back(task_stage(1));
+  for (StageRecipe& stage : recipe.stages) stage.optimizer.batch = 16;
+  train(recipe, tiny_.options("first"));
+  recipe.seed = 2;
+  TrainOptions options = tiny_.options("shared");
+  options.begin_with = tiny_.result("first");
+  EXPECT_NE(failure(recipe, options).find("does not begin as tiny does"), std::string::npos);
+}
+
 TEST_F(Train, NeverOverwritesAResult) {
   const Recipe recipe = tiny_.recipe(sse_stage(1));
   train(recipe, tiny_.options("out"));
