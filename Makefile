@@ -34,7 +34,7 @@ test:      ## build all, training too, run the unit tests and the cases
 	@ctest --test-dir build --output-on-failure -j $(JOBS) --timeout 600
 
 bench:     ## measure; one JSON file for each benchmark in build/bench/results
-	@tools/install_dependencies
+	@tools/install_dependencies base test train
 	@tools/bench
 
 format:    ## rewrite the C++ sources in the project's format

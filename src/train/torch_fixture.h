@@ -40,8 +40,8 @@ inline std::vector<std::string> output_names(const Graph& graph) {
 
 // The largest max|a-b| / max|a| of all outputs, on random inputs.
 inline double difference_from_engine(const Graph& graph, TorchGraph& torch_graph,
-                                     std::uint64_t seed = 1) {
-  const std::vector<Tensor> inputs = random_inputs(graph, seed);
+                                     std::uint64_t seed = 1, std::int64_t open = 2) {
+  const std::vector<Tensor> inputs = random_inputs(graph, seed, open);
   const std::vector<Tensor> expected = make_engine(graph)->run(inputs);
   const TorchValues made = torch_graph.forward(named_inputs(graph, inputs), output_names(graph));
   double worst = 0;
@@ -51,9 +51,10 @@ inline double difference_from_engine(const Graph& graph, TorchGraph& torch_graph
   return worst;
 }
 
-inline double difference_from_engine(const Graph& graph, std::uint64_t seed = 1) {
+inline double difference_from_engine(const Graph& graph, std::uint64_t seed = 1,
+                                     std::int64_t open = 2) {
   TorchGraph torch_graph(graph);
-  return difference_from_engine(graph, torch_graph, seed);
+  return difference_from_engine(graph, torch_graph, seed, open);
 }
 
 }  // namespace isthmus
