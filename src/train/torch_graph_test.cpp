@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "graph/builder.h"
+#include "train/mixed_precision.h"
 #include "train/torch_fixture.h"
 
 namespace isthmus {
@@ -95,6 +96,30 @@ TEST(TorchGraph, RunsOnlyWhatIsWanted) {
               HasSubstr("input z is missing"));
   EXPECT_THAT(error_of(ErrorKind::kInvalid, [&] { net.forward({{"z", x}}, {"w"}); }),
               HasSubstr("(MatMul)"));
+}
+
+TEST(TorchGraph, GoesOnFromAnInnerTensor) {
+  TorchGraph net(small_network());
+  const auto whole = net.forward({{"image", images()}}, {"relu", "logits"});
+  const auto rest = net.forward({{"relu", whole.at("relu")}}, {"logits"});
+  EXPECT_TRUE(at::equal(rest.at("logits"), whole.at("logits")));
+}
+
+TEST(TorchGraph, TrainsInMixedPrecision) {
+  TorchGraph net(small_network());
+  net.train_only(all_parameters(net));
+  net.set_training(true);
+  const at::Tensor exact = net.forward({{"image", images()}}, {"logits"}).at("logits").detach();
+  at::Tensor mixed;
+  {
+    const MixedPrecision precision(true, torch::kCPU);
+    mixed = net.forward({{"image", images()}}, {"logits"}).at("logits");
+  }
+  EXPECT_EQ(mixed.scalar_type(), at::kBFloat16);
+  EXPECT_LT((mixed - exact).abs().max().item<float>(), 0.05 * exact.abs().max().item<float>());
+  mixed.to(at::kFloat).square().sum().backward();
+  for (const auto& [name, parameter] : net.parameters())
+    EXPECT_EQ(parameter.grad().scalar_type(), at::kFloat) << name;
 }
 
 TEST(TorchGraph, RefusesWhatItCannotDo) {
