@@ -49,6 +49,10 @@ std::map<std::string, double> rates_by_clock(int cores, double gigahertz, int ma
   return scaled(kPi4Rates, cores * gigahertz * macs_per_cycle / (4 * 1.5 * 4));
 }
 
+// Paper 1, V-A: a Quadro P600 of 384 cores at 1.45 GHz in the server, 128 cores at 0.95 GHz in the
+// Jetson Nano. How fast the server was is not published.
+constexpr double kP72OverNano = 384 * 1.45 / (128 * 0.95);
+
 constexpr const char* kByClock =
     "estimate: Raspberry Pi 4 scaled by cores, clock (paper 0, Table 4) and multiply-adds per "
     "cycle";
@@ -138,6 +142,15 @@ std::vector<DevicePreset> make_presets() {
        .latency = {},
        .rates = rates_by_clock(4, 2.6, 16),
        .source = kByClock},
+      {.name = "thinkpad-p72",
+       .description =
+           "ThinkPad P72, 6 cores at up to 4.3 GHz and a Quadro P600 (BottleFit's server)",
+       .cores = 6,
+       .memory = 32 * kGigabyte,
+       .power = {.idle = 15, .compute = 90, .transmit = 17, .source = "assumed"},
+       .latency = {},
+       .rates = scaled(kNanoRates, kP72OverNano),
+       .source = "estimate: Jetson Nano scaled by CUDA cores and clock (BottleFit V-A)"},
   };
 }
 

@@ -37,7 +37,7 @@ struct DevicePreset {
 };
 
 // raspberry-pi-3b+, raspberry-pi-3-400mhz, raspberry-pi-4, jetson-nano, jetson-tx2, up-board,
-// odroid-xu4, laptop.
+// odroid-xu4, laptop, thinkpad-p72.
 const std::vector<DevicePreset>& device_presets();
 // Throws Error{kNotFound} with the nearest name.
 const DevicePreset& device_preset(const std::string& name);

@@ -73,8 +73,9 @@ TEST(DevicePresets, ExplainTheirLatenciesWithinATenth) {
 }
 
 TEST(DevicePresets, AreAllThatThePapersUse) {
-  for (const char* name : {"raspberry-pi-3b+", "raspberry-pi-3-400mhz", "raspberry-pi-4",
-                           "jetson-nano", "jetson-tx2", "up-board", "odroid-xu4", "laptop"}) {
+  for (const char* name :
+       {"raspberry-pi-3b+", "raspberry-pi-3-400mhz", "raspberry-pi-4", "jetson-nano", "jetson-tx2",
+        "up-board", "odroid-xu4", "laptop", "thinkpad-p72"}) {
     const DevicePreset& device = device_preset(name);
     EXPECT_GT(device.memory, 0) << name;
     EXPECT_GT(device.power.compute, device.power.idle) << name;
