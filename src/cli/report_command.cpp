@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 struct ReportArgs {
   std::vector<std::string> folders;
   std::string file;
+  std::string table = "time";
   bool markdown = false;
   bool json = false;
 };
@@ -55,7 +56,8 @@ void report_lab(const ReportArgs& args) {
                                          args.folders[0] + " has no metrics.json");
   if (args.markdown) {
     const fs::path file = fs::path(args.folders.front()) / "results.json";
-    fmt::print("{}", lab_markdown(results_from_json(read_document(file), file.string())));
+    fmt::print("{}", lab_markdown(results_from_json(read_document(file), file.string()),
+                                  lab_quantity_from_string(args.table)));
     if (args.file.empty()) return;
   }
   if (args.file.empty())
@@ -88,6 +90,11 @@ void add_report_command(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", args->file, "HTML file to write");
   command->add_flag("--markdown", args->markdown, "Print the tables as Markdown");
+  command
+      ->add_option("--table", args->table,
+                   "With --markdown, of a lab: time, mean (with interval), energy, or gain (of "
+                   "splits over other strategies)")
+      ->capture_default_str();
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }

@@ -52,10 +52,13 @@ ResultMachine machine_from_json(Fields fields) {
 }
 
 Json network_to_json(const ResultNetwork& network) {
-  return {
+  Json json = {
       {"name", network.name},       {"dataset", network.dataset},     {"images", network.images},
       {"classes", network.classes}, {"synthetic", network.synthetic}, {"trained", network.trained},
       {"params", network.params},   {"macs", network.macs},           {"note", network.note}};
+  if (!network.device.empty()) json["device"] = network.device;
+  if (!network.server.empty()) json["server"] = network.server;
+  return json;
 }
 
 ResultNetwork network_from_json(Fields fields) {
@@ -68,17 +71,36 @@ ResultNetwork network_from_json(Fields fields) {
   network.trained = fields.boolean("trained", true);
   network.params = fields.integer("params", 0);
   network.macs = fields.integer("macs", 0);
+  network.device = fields.string("device", "");
+  network.server = fields.string("server", "");
   network.note = fields.string("note", "");
   return network;
 }
+
+Json link_to_json(const ResultLink& link) {
+  return {{"name", link.name},
+          {"bandwidth", link.bandwidth},
+          {"latency_ms", link.latency_ms},
+          {"loss", link.loss},
+          {"recorded", link.recorded}};
+}
+
+ResultLink result_link_from_json(Fields fields) {
+  ResultLink link;
+  link.name = fields.string("name");
+  link.bandwidth = amount(fields, "bandwidth", 0);
+  link.latency_ms = amount(fields, "latency_ms", 0);
+  link.loss = amount(fields, "loss", 0);
+  link.recorded = fields.boolean("recorded", false);
+  return link;
+}
+
+Json pair_to_json(const Interval& interval) { return {interval.low, interval.high}; }
 
 Json row_to_json(const ResultRow& row) {
   Json json = {{"network", row.network},
                {"link", row.link},
                {"strategy", row.strategy},
-               {"top1", row.top1},
-               {"images", row.images},
-               {"interval", {row.interval.low, row.interval.high}},
                {"bytes_per_frame", row.bytes_per_frame},
                {"on_air_bytes", row.on_air_bytes},
                {"answer_bytes", row.answer_bytes},
@@ -90,15 +112,24 @@ Json row_to_json(const ResultRow& row) {
                {"trained", row.trained},
                {"mode", row.mode},
                {"estimate", row.estimate}};
+  if (row.images > 0) {
+    json["top1"] = row.top1;
+    json["images"] = row.images;
+    json["interval"] = pair_to_json(row.interval);
+  }
+  if (row.mean_ms) {
+    json["mean_ms"] = *row.mean_ms;
+    json["mean_interval_ms"] = pair_to_json(row.mean_interval);
+  }
   if (row.predicted_ms) json["predicted_ms"] = *row.predicted_ms;
   return json;
 }
 
-Interval interval_from_json(Fields& fields) {
-  if (!fields.has("interval")) return {0, 1};
-  const Json& pair = fields.at("interval");
+Interval interval_from_json(Fields& fields, const std::string& key, Interval fallback) {
+  if (!fields.has(key)) return fallback;
+  const Json& pair = fields.at(key);
   if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number() || !pair[1].is_number())
-    fields.fail("interval", "must be two numbers: " + pair.dump());
+    fields.fail(key, "must be two numbers: " + pair.dump());
   return {pair[0].get<double>(), pair[1].get<double>()};
 }
 
@@ -109,12 +140,14 @@ ResultRow row_from_json(Fields fields) {
   row.strategy = fields.string("strategy");
   row.top1 = amount(fields, "top1", 0);
   row.images = fields.integer("images", 0);
-  row.interval = interval_from_json(fields);
+  row.interval = interval_from_json(fields, "interval", {0, 1});
   row.bytes_per_frame = amount(fields, "bytes_per_frame", 0);
   row.on_air_bytes = amount(fields, "on_air_bytes", 0);
   row.answer_bytes = amount(fields, "answer_bytes", 0);
   row.p50_ms = amount(fields, "p50_ms", 0);
   row.p95_ms = amount(fields, "p95_ms", 0);
+  if (fields.has("mean_ms")) row.mean_ms = amount(fields, "mean_ms", 0);
+  row.mean_interval = interval_from_json(fields, "mean_interval_ms", {});
   row.spans = read_map<double>(fields, "spans");
   row.frames = fields.integer("frames", 0);
   if (fields.has("predicted_ms")) row.predicted_ms = amount(fields, "predicted_ms", 0);
@@ -195,6 +228,8 @@ Json to_json(const LabResults& results) {
                {"server", results.server}};
   json["networks"] = Json::array();
   for (const auto& network : results.networks) json["networks"].push_back(network_to_json(network));
+  json["links"] = Json::array();
+  for (const auto& link : results.links) json["links"].push_back(link_to_json(link));
   json["rows"] = Json::array();
   for (const auto& row : results.rows) json["rows"].push_back(row_to_json(row));
   json["winners"] = Json::array();
@@ -217,6 +252,8 @@ LabResults results_from_json(const Json& document, const std::string& where) {
   if (fields.has("networks"))
     for (auto& each : fields.objects("networks"))
       results.networks.push_back(network_from_json(each));
+  if (fields.has("links"))
+    for (auto& each : fields.objects("links")) results.links.push_back(result_link_from_json(each));
   for (auto& each : fields.objects("rows")) results.rows.push_back(row_from_json(each));
   if (fields.has("winners"))
     for (auto& each : fields.objects("winners")) results.winners.push_back(winner_from_json(each));

@@ -40,8 +40,22 @@ struct ResultNetwork {
   // Parameters and multiply-adds; 0 if unknown.
   std::int64_t params = 0;
   std::int64_t macs = 0;
-  // Anything a reader must know ("answers by chance: random weights").
+  // The emulated device and server where they are others than the whole run's.
+  std::string device;
+  std::string server;
+  // Anything a reader must know ("seeded weights: no accuracy").
   std::string note;
+};
+
+// One link of a lab run, the same in both directions.
+struct ResultLink {
+  std::string name;
+  // Bits per second, the mean where a recorded trace is played; 0 if unshaped.
+  double bandwidth = 0;
+  double latency_ms = 0;
+  double loss = 0;
+  // It follows a recorded trace.
+  bool recorded = false;
 };
 
 // One strategy on one link.
@@ -51,7 +65,8 @@ struct ResultRow {
   std::string link;
   std::string strategy;
 
-  // Share of right answers among `images`, and its 95 % interval; both in [0, 1].
+  // Share of right answers among `images`, and its 95 % interval; both in [0, 1]. No images: the
+  // accuracy was not measured, because weights are seeded rather than trained.
   double top1 = 0;
   std::int64_t images = 0;
   Interval interval{0, 1};
@@ -65,6 +80,9 @@ struct ResultRow {
   // Capture to output, milliseconds.
   double p50_ms = 0;
   double p95_ms = 0;
+  // Mean and its 90 % interval, milliseconds; nothing in results of older programs.
+  std::optional<double> mean_ms;
+  Interval mean_interval;
   // Mean milliseconds by name (kSpanNames). They need not add up to p50.
   std::map<std::string, double> spans;
   // Frames that the times were taken from.
@@ -107,6 +125,7 @@ struct LabResults {
   std::string device;
   std::string server;
   std::vector<ResultNetwork> networks;
+  std::vector<ResultLink> links;
   std::vector<ResultRow> rows;
   std::vector<ResultWinner> winners;
   // What holds for the whole ("played in virtual time under 1 Mb/s").

@@ -7,17 +7,11 @@
 #include <vector>
 
 namespace isthmus {
-namespace {
-
-// The 97.5 % quantile of the standard normal.
-constexpr double kZ = 1.959963984540054;
-
-}  // namespace
-
 Interval wilson_interval(std::int64_t hits, std::int64_t count) {
   if (count <= 0) return {0, 1};
   const double n = static_cast<double>(count);
   const double p = static_cast<double>(hits) / n;
+  constexpr double kZ = kZ95;
   const double scale = 1 / (1 + kZ * kZ / n);
   const double centre = scale * (p + kZ * kZ / (2 * n));
   const double half = scale * kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n));
@@ -38,13 +32,13 @@ double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-Interval mean_interval(std::span<const double> values) {
+Interval mean_interval(std::span<const double> values, double z) {
   const double centre = mean(values);
   if (values.size() < 2) return {centre, centre};
   double squares = 0;
   for (const double value : values) squares += (value - centre) * (value - centre);
   const double n = static_cast<double>(values.size());
-  const double half = kZ * std::sqrt(squares / (n - 1) / n);
+  const double half = z * std::sqrt(squares / (n - 1) / n);
   return {centre - half, centre + half};
 }
 

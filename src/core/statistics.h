@@ -19,7 +19,11 @@ double quantile(std::span<const double> values, double q);
 // NaN for no values.
 double mean(std::span<const double> values);
 
-// Mean +- 1.96 standard errors (normal approximation); just the mean for a single value.
-Interval mean_interval(std::span<const double> values);
+// Quantiles of the standard normal for intervals on both sides.
+inline constexpr double kZ95 = 1.959963984540054;
+inline constexpr double kZ90 = 1.644853626951473;
+
+// Mean +- z standard errors (normal approximation); just the mean for a single value.
+Interval mean_interval(std::span<const double> values, double z = kZ95);
 
 }  // namespace isthmus

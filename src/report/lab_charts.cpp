@@ -1,8 +1,13 @@
 #include "report/lab_charts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
+
+#include "report/lab_gain.h"
 
 namespace isthmus {
 
@@ -22,6 +27,8 @@ constexpr std::array kFamilies = {
     FamilyPrefix{"jpeg", "JPEG to the server", Color::kOrange},
     FamilyPrefix{"webp", "WebP to the server", Color::kYellow},
     FamilyPrefix{"cut", "cut between the two", Color::kGreen},
+    FamilyPrefix{"split", "distilled split", Color::kPurple},
+    FamilyPrefix{"student", "split without training", Color::kPurple},
 };
 const StrategyFamily kOther = {"other", Color::kPurple};
 
@@ -151,26 +158,46 @@ std::vector<Svg> accuracy_latency_charts(const LabResults& results, std::string_
         .y = {"right answers, 95 % interval", NumberFormat::kPercent, Scale::kLinear},
         .dots = {}};
     for (const ResultRow* row : rows)
-      chart.dots.push_back(dot_of(*row, row->p50_ms, row->strategy == winner));
+      if (row->images > 0) chart.dots.push_back(dot_of(*row, row->p50_ms, row->strategy == winner));
     return draw(chart);
   });
 }
 
-Svg accuracy_bytes_chart(const LabResults& results, std::string_view network) {
+std::optional<Svg> accuracy_bytes_chart(const LabResults& results, std::string_view network) {
   ScatterChart chart{.title = "Accuracy against bytes",
                      .x = {"bytes per frame to the server", NumberFormat::kBytes, Scale::kLog},
                      .y = {"right answers, 95 % interval", NumberFormat::kPercent, Scale::kLinear},
                      .dots = {}};
   for (const std::string& strategy : results.strategies_of(network)) {
     const auto row = std::ranges::find_if(results.rows, [&](const ResultRow& each) {
-      return each.network == network && each.strategy == strategy;
+      return each.network == network && each.strategy == strategy && each.images > 0;
     });
+    if (row == results.rows.end()) continue;
     Dot dot = dot_of(*row, row->bytes_per_frame, false);
     // At the edge of a log scale, which has no zero.
     if (row->bytes_per_frame == 0) dot.name += " (0)";
     chart.dots.push_back(std::move(dot));
   }
+  if (chart.dots.empty()) return std::nullopt;
   return draw(chart);
+}
+
+std::vector<Svg> gain_charts(const LabResults& results, std::string_view network) {
+  // By latency and split: a line against each other strategy.
+  std::map<std::pair<double, std::string>, LineChart> charts;
+  for (const GainCurve& curve : gain_curves(results, network)) {
+    LineChart& chart = charts[{curve.latency_ms, curve.split}];
+    chart.title = fmt::format("{}, {:g} ms one way", curve.split, curve.latency_ms);
+    chart.x = {"Mb/s", NumberFormat::kPlain, Scale::kLog};
+    chart.y = {"time of the other / the split's", NumberFormat::kRatio, Scale::kLog};
+    Line line{.name = curve.other, .points = {}, .color = family_of(curve.other).color};
+    for (const GainPoint& point : curve.points)
+      line.points.push_back({point.rate / 1e6, point.gain});
+    chart.lines.push_back(std::move(line));
+  }
+  std::vector<Svg> drawn;
+  for (const auto& [key, chart] : charts) drawn.push_back(draw(chart));
+  return drawn;
 }
 
 std::vector<LegendEntry> strategy_legend(const LabResults& results, std::string_view network) {

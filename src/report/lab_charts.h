@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,10 @@ std::vector<Svg> latency_charts(const LabResults& results, std::string_view netw
 std::vector<Svg> span_charts(const LabResults& results, std::string_view network);
 std::vector<Svg> energy_charts(const LabResults& results, std::string_view network);
 std::vector<Svg> accuracy_latency_charts(const LabResults& results, std::string_view network);
-// One: accuracy does not depend on the link.
-Svg accuracy_bytes_chart(const LabResults& results, std::string_view network);
+// One: accuracy does not depend on the link. Nothing where no accuracy was measured.
+std::optional<Svg> accuracy_bytes_chart(const LabResults& results, std::string_view network);
+// One for each split and latency (report/lab_gain.h); none where there is no curve.
+std::vector<Svg> gain_charts(const LabResults& results, std::string_view network);
 
 // The families and the parts that appear.
 std::vector<LegendEntry> strategy_legend(const LabResults& results, std::string_view network);

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "report/html.h"
 #include "report/lab_charts.h"
+#include "report/lab_gain.h"
 #include "report/timeline.h"
 
 namespace isthmus {
@@ -48,7 +49,8 @@ std::vector<Column> lab_columns(LabColumns columns) {
       {.title = "95 %", .key = "interval"},
       {.title = "bytes/frame", .key = "bytes_per_frame", .format = NumberFormat::kBytes},
       {.title = "p50", .key = "p50_ms", .format = kTime},
-      {.title = "p95", .key = "p95_ms", .format = kTime}};
+      {.title = "p95", .key = "p95_ms", .format = kTime},
+      {.title = "mean", .key = "mean_ms", .format = kTime}};
   for (const std::string_view name : kSpanNames)
     list.push_back({.title = std::string(name), .key = std::string(name) + "_ms", .format = kTime});
   list.push_back({.title = "energy", .key = "energy_mj", .format = NumberFormat::kMillijoules});
@@ -63,8 +65,10 @@ std::vector<Column> lab_columns(LabColumns columns) {
 }
 
 Row lab_row(const ResultRow& row, LabColumns columns) {
-  Row result{.cells = {row.link, row.strategy, row.top1, interval_text(row), row.bytes_per_frame,
-                       row.p50_ms, row.p95_ms}};
+  const bool measured = row.images > 0;
+  Row result{.cells = {row.link, row.strategy, measured ? Cell(row.top1) : Cell(),
+                       measured ? interval_text(row) : "", row.bytes_per_frame, row.p50_ms,
+                       row.p95_ms, row.mean_ms ? Cell(*row.mean_ms) : Cell()}};
   for (Cell& cell : span_cells(row)) result.cells.push_back(std::move(cell));
   result.cells.emplace_back(row.energy_mj);
   if (columns == LabColumns::kAll) {
@@ -103,7 +107,9 @@ std::vector<std::string> network_facts(const ResultNetwork& network) {
     facts.push_back(format_count(static_cast<double>(network.params)) + " parameters");
   if (network.macs > 0)
     facts.push_back(format_count(static_cast<double>(network.macs)) + " multiply-adds");
-  if (!network.trained) facts.emplace_back("random weights: accuracy means nothing");
+  if (!network.trained) facts.emplace_back("seeded weights: no accuracy");
+  if (!network.device.empty()) facts.push_back("device " + network.device);
+  if (!network.server.empty()) facts.push_back("server " + network.server);
   return facts;
 }
 
@@ -176,11 +182,18 @@ void write_network(HtmlPage& page, const LabResults& results, const ResultNetwor
   page.heading("Where the time goes");
   page.legend(span_legend(results, network.name));
   page.charts(span_charts(results, network.name));
-  page.heading("What accuracy costs");
-  page.legend(strategy_legend(results, network.name));
-  auto charts = accuracy_latency_charts(results, network.name);
-  charts.insert(charts.begin(), accuracy_bytes_chart(results, network.name));
-  page.charts(charts);
+  if (const auto charts = gain_charts(results, network.name); !charts.empty()) {
+    page.heading("The gain of splits by data rate");
+    page.charts(charts);
+    page.table(gain_table(results, network.name));
+  }
+  if (const auto bytes = accuracy_bytes_chart(results, network.name)) {
+    page.heading("What accuracy costs");
+    page.legend(strategy_legend(results, network.name));
+    auto charts = accuracy_latency_charts(results, network.name);
+    charts.insert(charts.begin(), *bytes);
+    page.charts(charts);
+  }
   page.heading("Energy");
   page.legend(strategy_legend(results, network.name));
   page.charts(energy_charts(results, network.name));
