@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <thread>
 
 #include "core/file.h"
@@ -44,6 +45,13 @@ class Experiment {
     results_.device = scenario.device.preset.empty() ? "this machine" : scenario.device.preset;
     results_.server = scenario.server.preset.empty() ? "this machine" : scenario.server.preset;
     describe_machine();
+    for (const LinkProfile& link : scenario.links)
+      results_.links.push_back(
+          {.name = link.name,
+           .bandwidth = std::isinf(mean_bandwidth(link)) ? 0 : mean_bandwidth(link),
+           .latency_ms = 1e3 * link.latency.count(),
+           .loss = link.loss,
+           .recorded = link.trace != nullptr});
   }
 
   LabResults run() {
@@ -51,6 +59,7 @@ class Experiment {
       Trial trial(scenario_, network, options_);
       results_.networks.push_back(trial.description());
       local_traces_.clear();
+      measured_.clear();
       for (const LinkProfile& link : scenario_.links) play_link(trial, network, link);
     }
     results_.winners = winners_of(results_, "local", kAcceptedLoss);
@@ -86,6 +95,11 @@ class Experiment {
     if (is_virtual(link)) confirm(network, link, contenders);
   }
 
+  bool is_all_virtual() const {
+    return std::ranges::all_of(scenario_.links,
+                               [&](const LinkProfile& link) { return is_virtual(link); });
+  }
+
   // A local strategy has no link, so one run serves all of them.
   Trace play(Trial& trial, const ScenarioNetwork& network, const LinkProfile& link,
              const Contender& contender) {
@@ -93,11 +107,20 @@ class Experiment {
       if (const auto found = local_traces_.find(contender.strategy); found != local_traces_.end())
         return found->second;
       return local_traces_[contender.strategy] =
-                 play_for_real(network, link, contender, scenario_.frames);
+                 is_all_virtual() ? play_virtually(trial, contender)
+                                  : play_for_real(network, link, contender, scenario_.frames);
     }
     if (!is_virtual(link)) return play_for_real(network, link, contender, scenario_.frames);
-    return virtual_traces_[contender.strategy] = run_virtually(
-               contender, trial.test_images(), scenario_.frames, scenario_.rate, scenario_.seed);
+    return virtual_traces_[contender.strategy] = play_virtually(trial, contender);
+  }
+
+  Trace play_virtually(const Trial& trial, const Contender& contender) {
+    const std::string& plan = contender.plan.plan.name;
+    if (!measured_.contains(plan))
+      measured_[plan] = measure_for_play(contender.plan, contender.cluster.source,
+                                         trial.test_images(contender.strategy), scenario_.frames);
+    return run_virtually(contender, measured_.at(plan), trial.profile(), scenario_.frames,
+                         scenario_.rate, scenario_.seed);
   }
 
   Trace play_for_real(const ScenarioNetwork& network, const LinkProfile& link,
@@ -132,11 +155,13 @@ class Experiment {
     row.answer_bytes = summary.answer_bytes;
     row.p50_ms = summary.p50_ms;
     row.p95_ms = summary.p95_ms;
+    row.mean_ms = summary.mean_ms;
+    row.mean_interval = summary.mean_interval;
     row.spans = summary.spans;
     row.frames = summary.answered;
     row.predicted_ms = contender.predicted_ms;
     row.energy_mj = summary.energy_mj;
-    row.trained = !contender.plan.plan.lossless;
+    row.trained = !contender.plan.plan.lossless && trial.is_trained(contender.strategy);
     row.mode = trace.origin == "simulator" ? "virtual" : "real";
     row.estimate = trial.slowdown_is_estimate(contender);
     results_.rows.push_back(std::move(row));
@@ -176,6 +201,8 @@ class Experiment {
   // By strategy: of the network at hand, and of the link at hand.
   std::map<std::string, Trace> local_traces_;
   std::map<std::string, Trace> virtual_traces_;
+  // By plan, of the network at hand.
+  std::map<std::string, std::vector<MeasuredFrame>> measured_;
 };
 
 }  // namespace

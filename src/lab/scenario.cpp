@@ -34,6 +34,16 @@ LinkProfile read_link(const Json& link, const Fields& fields, const std::filesys
   return link_from_json(Fields(link, fields.where() + ": links"), folder);
 }
 
+StudentSpec read_student(Fields fields) {
+  StudentSpec student;
+  student.preset = fields.string("preset");
+  student.until = fields.string("until");
+  student.channels = fields.integer("channels", 0);
+  student.patch = fields.integer("patch", 0);
+  fields.finish();
+  return student;
+}
+
 ScenarioNetwork read_network(Fields fields) {
   ScenarioNetwork network;
   network.model = fields.string("model");
@@ -43,6 +53,11 @@ ScenarioNetwork read_network(Fields fields) {
   network.images = fields.integer("images", 0);
   network.small = fields.string("small", "");
   network.splits = fields.strings("splits");
+  if (fields.has("students"))
+    for (Fields& student : fields.objects("students"))
+      network.students.push_back(read_student(student));
+  if (fields.has("device")) network.device = read_machine(fields, "device");
+  if (fields.has("server")) network.server = read_machine(fields, "server");
   if (network.images < 0) fields.fail("images", "must not be negative");
   fields.finish();
   return network;

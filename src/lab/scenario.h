@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "core/json_fwd.h"
 #include "core/link_profile.h"
 #include "plan/cluster.h"
+#include "split/student.h"
 
 namespace isthmus {
 
@@ -29,6 +31,12 @@ struct ScenarioNetwork {
   // Trained splits of this network: plan files, or folders that `isthmus train` wrote, by path or
   // by name in a model folder. Each is a strategy of its own, "split:NAME" by the folder's name.
   std::vector<std::string> splits;
+  // Splits that are only designed: their weights are seeded, so they have times, bytes and energy
+  // but no accuracy. Each is a strategy of its own, "student:PRESET-Nch", with u8 on the wire.
+  std::vector<StudentSpec> students;
+  // Other machines than the scenario's.
+  std::optional<Machine> device;
+  std::optional<Machine> server;
 };
 
 enum class LabMode : std::uint8_t {
@@ -51,7 +59,9 @@ struct Scenario {
   int frames = 20;
   int min_frames = 5;
   Seconds cell_time{2};
-  // Frames a second; 0: the next is taken when the last is answered.
+  // Frames a second; 0: the next is taken when the last is answered. In virtual time a picture that
+  // is due while the one before has no answer yet is left out, as by a camera that keeps only the
+  // newest, so that times are those of a frame that waits for no other.
   double rate = 0;
   // Links slower than this are played in virtual time, with `confirm_frames` real frames of one
   // strategy.

@@ -33,6 +33,29 @@ TEST(Scenario, ReadsWhatTheFormatSays) {
   EXPECT_EQ(scenario.networks[0].calibrate, "signs");
 }
 
+TEST(Scenario, ReadsStudentsAndMachinesOfANetwork) {
+  const Scenario scenario = parse(R"(
+schema: isthmus.scenario/1
+name: test
+device: jetson-nano
+links: [wifi-5]
+networks:
+  - model: zoo:resnet20
+    data: signs
+    device: raspberry-pi-4
+    server: {preset: laptop, slowdown: 2}
+    students: [{preset: auto, until: stage2.2, channels: 3}]
+strategies: [local]
+)");
+  const ScenarioNetwork& network = scenario.networks.front();
+  ASSERT_EQ(network.students.size(), 1U);
+  EXPECT_EQ(network.students[0].preset, "auto");
+  EXPECT_EQ(network.students[0].until, "stage2.2");
+  EXPECT_EQ(network.students[0].channels, 3);
+  EXPECT_EQ(network.device->preset, "raspberry-pi-4");
+  EXPECT_EQ(network.server->slowdown, 2);
+}
+
 TEST(Scenario, NamesWhatIsWrong) {
   const std::string text = kScenario;
   for (const auto& [extra, named] :

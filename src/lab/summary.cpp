@@ -81,6 +81,8 @@ RunSummary summarise(const Trace& trace, const Machine& source) {
     *sum /= count;
   summary.p50_ms = quantile(times, 0.5);
   summary.p95_ms = quantile(times, 0.95);
+  summary.mean_ms = mean(times);
+  summary.mean_interval = mean_interval(times, kZ90);
   return summary;
 }
 
@@ -92,6 +94,8 @@ Json to_json(const RunSummary& summary) {
                  {"lost", summary.lost},
                  {"p50_ms", summary.p50_ms},
                  {"p95_ms", summary.p95_ms},
+                 {"mean_ms", summary.mean_ms},
+                 {"mean_interval_ms", {summary.mean_interval.low, summary.mean_interval.high}},
                  {"spans", Json::object()},
                  {"bytes_per_frame", summary.bytes_per_frame},
                  {"on_air_bytes", summary.on_air_bytes},

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "core/statistics.h"
 #include "core/trace.h"
 #include "plan/cluster.h"
 
@@ -22,6 +23,9 @@ struct RunSummary {
   std::int64_t known = 0;
   double p50_ms = 0;
   double p95_ms = 0;
+  double mean_ms = 0;
+  // Of the mean, 90 %.
+  Interval mean_interval;
   // Mean by the names of core/results.h (kSpanNames): what the source's machine ran is "head", what
   // others ran "tail"; "network" is what remains of capture-to-output.
   std::map<std::string, double> spans;

@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kDevice = "device";
 constexpr const char* kServer = "server";
 constexpr const char* kSmall = "local-small";
+constexpr const char* kStudentPrefix = "student:";
 // Images that parts and codecs are timed on.
 constexpr std::int64_t kTimedImages = 8;
 
@@ -49,7 +50,24 @@ LoadedPlan load_split(const std::filesystem::path& where, const NetworkUnderStud
   return split;
 }
 
-bool is_trained(const std::string& model) { return !model.starts_with("zoo:"); }
+// A student with seeded weights, cut at its bottleneck.
+LoadedPlan student_plan(const NetworkUnderStudy& network, const StudentSpec& spec) {
+  const Student student = make_student(network.graph, spec);
+  LoadedPlan plan = cut_plan(student.graph, network.name, {student.bottleneck}, {.name = "u8"},
+                             strategy_options(network));
+  // It stands in for the network; it does not compute the same.
+  plan.plan.lossless = false;
+  plan.plan.name = kStudentPrefix + spec.preset;
+  const Shape& shape = student.graph.value_of(student.bottleneck).shape;
+  if (shape.size() > 1) plan.plan.name += fmt::format("-{}ch", shape[1]);
+  return plan;
+}
+
+std::string name_of(const Machine& machine) {
+  return machine.preset.empty() ? "this machine" : machine.preset;
+}
+
+bool is_trained_model(const std::string& model) { return !model.starts_with("zoo:"); }
 
 }  // namespace
 
@@ -68,6 +86,7 @@ Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const Lab
                            options.progress("measure"));
   if (small_) add_small();
   add_splits();
+  add_students();
 }
 
 ImageSet Trial::calibration_images(const NetworkUnderStudy& network, std::int64_t count) const {
@@ -77,18 +96,25 @@ ImageSet Trial::calibration_images(const NetworkUnderStudy& network, std::int64_
 void Trial::add_small() {
   LoadedPlan plan = local_plan(small_->graph, small_->name, strategy_options(*small_));
   plan.plan.name = kSmall;
-  profile_ =
-      measure_plans({&plan, 1}, kDevice, calibration_images(*small_, kTimedImages), profile_);
-  plans_.push_back(std::move(plan));
+  add(std::move(plan), *small_);
 }
 
 void Trial::add_splits() {
-  for (const std::string& split : spec_.splits) {
-    LoadedPlan plan = load_split(options_.resolve(split), network_);
-    profile_ =
-        measure_plans({&plan, 1}, kDevice, calibration_images(network_, kTimedImages), profile_);
-    plans_.push_back(std::move(plan));
-  }
+  for (const std::string& split : spec_.splits)
+    add(load_split(options_.resolve(split), network_), network_);
+}
+
+void Trial::add_students() {
+  for (const StudentSpec& student : spec_.students) add(student_plan(network_, student), network_);
+}
+
+void Trial::add(LoadedPlan plan, const NetworkUnderStudy& network) {
+  if (std::ranges::any_of(plans_,
+                          [&](const LoadedPlan& each) { return each.plan.name == plan.plan.name; }))
+    throw Error(ErrorKind::kInvalid, spec_.name + " has two strategies " + plan.plan.name);
+  profile_ =
+      measure_plans({&plan, 1}, kDevice, calibration_images(network, kTimedImages), profile_);
+  plans_.push_back(std::move(plan));
 }
 
 const NetworkUnderStudy& Trial::network_of(const std::string& strategy) const {
@@ -97,7 +123,8 @@ const NetworkUnderStudy& Trial::network_of(const std::string& strategy) const {
 
 Cluster Trial::cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const {
   Cluster cluster;
-  cluster.machines = {scenario_.device, scenario_.server};
+  cluster.machines = {spec_.device.value_or(scenario_.device),
+                      spec_.server.value_or(scenario_.server)};
   cluster.machines[0].name = cluster.source = kDevice;
   cluster.machines[1].name = kServer;
   cluster.machines[1].address = "127.0.0.1:1";
@@ -124,12 +151,20 @@ std::vector<Contender> Trial::contenders(const LinkProfile& link) const {
 const Evaluation& Trial::accuracy(const Contender& contender) {
   const std::string& name = contender.plan.plan.name;
   if (const auto found = accuracies_.find(name); found != accuracies_.end()) return found->second;
-  const ImageSet images =
-      contender.strategy == kSmall
-          ? open_images(spec_.data, Split::kTest, small_->input, spec_.images, scenario_.seed)
-          : test_;
+  if (!is_trained(contender.strategy)) return accuracies_[name] = {};
   const Progress bar = options_.progress("accuracy of " + name);
-  return accuracies_[name] = evaluate(contender.plan, kDevice, images, options_.threads, bar);
+  return accuracies_[name] = evaluate(contender.plan, kDevice, test_images(contender.strategy),
+                                      options_.threads, bar);
+}
+
+ImageSet Trial::test_images(const std::string& strategy) const {
+  if (strategy != kSmall) return test_;
+  return open_images(spec_.data, Split::kTest, small_->input, spec_.images, scenario_.seed);
+}
+
+bool Trial::is_trained(const std::string& strategy) const {
+  if (strategy == kSmall) return is_trained_model(spec_.small);
+  return is_trained_model(spec_.model) && !strategy.starts_with(kStudentPrefix);
 }
 
 bool Trial::slowdown_is_estimate(const Contender& contender) const {
@@ -144,11 +179,15 @@ ResultNetwork Trial::description() const {
   result.images = test_.count;
   result.classes = static_cast<std::int64_t>(test_.class_names.size());
   result.synthetic = spec_.data == "signs";
-  result.trained = is_trained(spec_.model);
+  result.trained = is_trained_model(spec_.model);
   result.params = cost.params;
   result.macs = cost.macs;
+  if (spec_.device) result.device = name_of(*spec_.device);
+  if (spec_.server) result.server = name_of(*spec_.server);
   if (!result.trained)
-    result.note = "seeded, untrained weights: accuracies are chance, times are real";
+    result.note = "seeded, untrained weights: times, bytes and energy, but no accuracy";
+  else if (!spec_.students.empty())
+    result.note = "the weights of student:... are seeded, not trained: they have no accuracy";
   return result;
 }
 

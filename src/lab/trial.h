@@ -32,10 +32,15 @@ class Trial {
   // the fastest on this link.
   std::vector<Contender> contenders(const LinkProfile& link) const;
   // Of a contender's plan, on the test images; measured once for each plan.
+  // No images, and no hits, where a strategy's weights are seeded rather than trained.
   const Evaluation& accuracy(const Contender& contender);
 
   ResultNetwork description() const;
-  const ImageSet& test_images() const { return test_; }
+  // Test images in the size that a strategy's network takes.
+  ImageSet test_images(const std::string& strategy) const;
+  // What parts and codecs of all plans cost.
+  const Profile& profile() const { return profile_; }
+  bool is_trained(const std::string& strategy) const;
   bool slowdown_is_estimate(const Contender& contender) const;
 
  private:
@@ -43,6 +48,8 @@ class Trial {
   ImageSet calibration_images(const NetworkUnderStudy& network, std::int64_t count) const;
   void add_small();
   void add_splits();
+  void add_students();
+  void add(LoadedPlan plan, const NetworkUnderStudy& network);
   Cluster cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const;
   const NetworkUnderStudy& network_of(const std::string& strategy) const;
 

@@ -43,19 +43,28 @@ void level_runs(std::vector<MeasuredFrame>& frames) {
 
 }  // namespace
 
-Trace run_virtually(const Contender& contender, const ImageSet& images, int frames, double rate,
-                    std::uint64_t seed) {
+std::vector<MeasuredFrame> measure_for_play(const LoadedPlan& plan, const std::string& source,
+                                            const ImageSet& images, int most) {
   ImageSet played = images;
-  played.count = std::min<std::int64_t>(images.count, frames);
-  const std::vector<PlanOutput> outputs =
-      measure_frames(contender.plan, contender.cluster.source, played);
-  SimOptions options{
-      .frames = frames, .rate = rate, .max_in_flight = 1, .deadline = Seconds{3600}, .seed = seed};
+  played.count = std::min<std::int64_t>(images.count, most);
+  const std::vector<PlanOutput> outputs = measure_frames(plan, source, played);
+  std::vector<MeasuredFrame> frames;
   for (std::size_t i = 0; i < outputs.size(); ++i)
-    options.measured.push_back(
-        measured_frame(outputs[i], images.get(static_cast<std::int64_t>(i)).label));
-  level_runs(options.measured);
-  const Profile profile = measure_plans({&contender.plan, 1}, contender.cluster.source, played);
+    frames.push_back(measured_frame(outputs[i], images.get(static_cast<std::int64_t>(i)).label));
+  level_runs(frames);
+  return frames;
+}
+
+Trace run_virtually(const Contender& contender, std::vector<MeasuredFrame> measured,
+                    const Profile& profile, int frames, double rate, std::uint64_t seed) {
+  const SimOptions options{.frames = frames,
+                           .rate = rate,
+                           .live = rate > 0,
+                           .max_in_flight = 1,
+                           .max_waiting = 0,
+                           .deadline = Seconds{3600},
+                           .measured = std::move(measured),
+                           .seed = seed};
   return simulate(options, std::vector<LoadedPlan>{contender.plan}, contender.cluster, profile);
 }
 

@@ -25,8 +25,11 @@ std::pair<std::string, double> largest_difference(const ResultRow& from, const R
   return largest;
 }
 
-std::string describe_loss(const ResultRow& row, double baseline) {
-  const double points = 100 * (baseline - row.top1);
+bool has_accuracy(const ResultRow& row) { return row.images > 0; }
+
+std::string describe_loss(const ResultRow& row, const ResultRow* baseline) {
+  if (!has_accuracy(row)) return "without trained weights";
+  const double points = 100 * ((baseline ? baseline->top1 : 0) - row.top1);
   if (std::abs(points) < 0.05) return "at the same accuracy";
   return fmt::format("{:.1f} points {}", std::abs(points),
                      points > 0 ? "less accurate" : "more accurate");
@@ -38,15 +41,18 @@ struct Contest {
   const ResultRow* too_inaccurate = nullptr;
 };
 
+// Where the baseline's own accuracy is not known, every row is accepted.
 Contest contest_on(const LabResults& results, const std::string& network, const std::string& link,
-                   double floor) {
+                   const ResultRow* baseline, double accepted_loss) {
+  const bool by_accuracy = baseline != nullptr && has_accuracy(*baseline);
+  const double floor = by_accuracy ? baseline->top1 - accepted_loss : 0;
   Contest contest;
   std::vector<const ResultRow*> rows;
   for (const ResultRow& row : results.rows)
     if (row.network == network && row.link == link) rows.push_back(&row);
   std::ranges::stable_sort(rows, {}, [](const ResultRow* row) { return row->p50_ms; });
   for (const ResultRow* row : rows) {
-    if (row->top1 >= floor)
+    if (!by_accuracy || (has_accuracy(*row) && row->top1 >= floor))
       contest.accepted.push_back(row);
     else if (contest.accepted.empty() &&
              (!contest.too_inaccurate || row->top1 > contest.too_inaccurate->top1))
@@ -55,7 +61,7 @@ Contest contest_on(const LabResults& results, const std::string& network, const 
   return contest;
 }
 
-std::string explain(const Contest& contest, double baseline) {
+std::string explain(const Contest& contest, const ResultRow* baseline) {
   const ResultRow& best = *contest.accepted.front();
   std::string why = fmt::format("{} from capture to output with {} a frame, {}",
                                 format_seconds(best.p50_ms / 1e3),
@@ -81,14 +87,13 @@ std::vector<ResultWinner> winners_of(const LabResults& results, const std::strin
   for (const ResultNetwork& network : results.networks)
     for (const std::string& link : results.links_of(network.name)) {
       const ResultRow* whole = results.find(network.name, link, baseline);
-      const double accuracy = whole ? whole->top1 : 0;
-      const Contest contest = contest_on(results, network.name, link, accuracy - accepted_loss);
+      const Contest contest = contest_on(results, network.name, link, whole, accepted_loss);
       if (contest.accepted.empty()) continue;
       winners.push_back({.network = network.name,
                          .link = link,
                          .strategy = contest.accepted.front()->strategy,
                          .criterion = "latency",
-                         .why = explain(contest, accuracy)});
+                         .why = explain(contest, whole)});
     }
   return winners;
 }
