@@ -13,6 +13,8 @@ void switch_autocast(bool cuda, bool on) {
   if (on) at::autocast::set_autocast_dtype(device, at::kBFloat16);
   at::autocast::set_autocast_enabled(device, on);
 }
+
+bool cpu_autocast() { return at::autocast::is_autocast_enabled(at::kCPU); }
 #else
 void switch_autocast(bool cuda, bool on) {
   if (cuda) {
@@ -23,6 +25,8 @@ void switch_autocast(bool cuda, bool on) {
     at::autocast::set_cpu_enabled(on);
   }
 }
+
+bool cpu_autocast() { return at::autocast::is_cpu_enabled(); }
 #endif
 
 }  // namespace
@@ -39,5 +43,7 @@ MixedPrecision::~MixedPrecision() {
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
   switch_autocast(cuda_, false);
 }
+
+bool cpu_computes_in_bf16() { return cpu_autocast(); }
 
 }  // namespace isthmus

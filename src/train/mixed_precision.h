@@ -17,4 +17,7 @@ class MixedPrecision {
   bool cuda_;
 };
 
+// Whether one for the CPU lives on this thread.
+bool cpu_computes_in_bf16();
+
 }  // namespace isthmus

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "train/deconvolution.h"
 #include "train/torch_operator.h"
 #include "train/torch_window.h"
 
@@ -94,6 +95,13 @@ at::Tensor transposed(const at::Tensor& x, const at::Tensor& weight, const at::T
       return at::conv_transpose1d(x, weight, bias, window.stride, window.begin,
                                   layer.output_padding, layer.groups, window.dilation);
     case 2:
+      if (x.is_cpu())
+        return deconvolution(x, weight, bias,
+                             {.stride = window.stride,
+                              .padding = window.begin,
+                              .output_padding = layer.output_padding,
+                              .dilation = window.dilation,
+                              .groups = layer.groups});
       return at::conv_transpose2d(x, weight, bias, window.stride, window.begin,
                                   layer.output_padding, layer.groups, window.dilation);
     default:
