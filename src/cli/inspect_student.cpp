@@ -12,6 +12,7 @@
 #include "graph/cost.h"
 #include "graph/cuts.h"
 #include "split/bottleneck.h"
+#include "split/cut.h"
 #include "split/student_cost.h"
 
 namespace isthmus {
@@ -112,15 +113,17 @@ Json inspect_design(const Graph& teacher, const std::string& model, const std::s
 }
 
 bool is_trained_student(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / "student.onnx") &&
+  return std::filesystem::exists(folder / "head.onnx") &&
+         std::filesystem::exists(folder / "tail.onnx") &&
          std::filesystem::exists(folder / "metrics.json");
 }
 
 Json inspect_trained(const std::filesystem::path& folder) {
   const std::string metrics = (folder / "metrics.json").string();
   const TrainingResults results = training_results_from_json(read_document(metrics), metrics);
-  const RecordedStudent recorded =
-      recorded_student(load_graph(folder / "student.onnx"), results.student, metrics + ": student");
+  const RecordedStudent recorded = recorded_student(
+      join_graphs(load_graph(folder / "head.onnx"), load_graph(folder / "tail.onnx")),
+      results.student, metrics + ": student");
   return describe(recorded.student, recorded.teacher, folder.string(), results.kind);
 }
 

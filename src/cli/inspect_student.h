@@ -17,9 +17,9 @@ namespace isthmus {
 Json inspect_design(const Graph& teacher, const std::string& model, const std::string& word,
                     StudentSpec spec);
 
-// Whether a folder holds a trained student: student.onnx and metrics.json.
+// Whether a folder holds a trained student: head.onnx, tail.onnx and metrics.json.
 bool is_trained_student(const std::filesystem::path& folder);
-// The student of such a folder: costs from its student.onnx, the teacher's from metrics.json.
+// The student of such a folder: costs from its networks, the teacher's from metrics.json.
 Json inspect_trained(const std::filesystem::path& folder);
 
 void print_student(const Json& result);

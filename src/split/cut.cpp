@@ -1,10 +1,13 @@
 #include "split/cut.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <set>
 #include <vector>
 
+#include "core/error.h"
 #include "graph/cuts.h"
 #include "graph/subgraph.h"
 
@@ -111,6 +114,26 @@ Partition cut_graph(const Graph& graph, std::span<const std::string> tensors) {
         {has(outputs.of_head, output.name) ? "head" : "tail", output.name, "", output.name});
   check_partition(partition);
   return partition;
+}
+
+Graph join_graphs(const Graph& head, const Graph& tail) {
+  Graph whole = head;
+  whole.outputs = tail.outputs;
+  for (const NamedValue& output : head.outputs)
+    if (tail.find_input(output.name)) {
+      whole.values[output.name] = output.value;
+    } else {
+      whole.outputs.push_back(output);
+    }
+  if (whole.outputs.size() == head.outputs.size() + tail.outputs.size())
+    throw Error(ErrorKind::kInvalid, fmt::format("{} makes no input of {}", head.name, tail.name));
+  for (const NamedValue& input : tail.inputs)
+    if (!head.find_output(input.name) && !head.find_input(input.name))
+      whole.inputs.push_back(input);
+  whole.nodes.insert(whole.nodes.end(), tail.nodes.begin(), tail.nodes.end());
+  whole.initializers.insert(tail.initializers.begin(), tail.initializers.end());
+  whole.values.insert(tail.values.begin(), tail.values.end());
+  return whole;
 }
 
 }  // namespace isthmus

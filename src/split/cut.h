@@ -16,4 +16,8 @@ namespace isthmus {
 // ("natural" splitting points).
 Partition cut_graph(const Graph& graph, std::span<const std::string> tensors);
 
+// The other way: one graph of a head and a tail, whose inputs that the head makes it takes by name.
+// Throws Error{kInvalid} if the head makes none of them.
+Graph join_graphs(const Graph& head, const Graph& tail);
+
 }  // namespace isthmus

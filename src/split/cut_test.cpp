@@ -103,5 +103,28 @@ TEST(CutGraph, RefusesCutsThatMakeNoTwoParts) {
   EXPECT_THAT(cut_message(graph, {"a"}), HasSubstr("Abs"));
 }
 
+TEST(JoinGraphs, UndoesACut) {
+  const Graph graph = parse_graph_text(
+      "net (float[N, 4] x) => (float[N, 4] y, float[N, 4] b) "
+      "{ a = Neg(x) b = Abs(a) c = Relu(a) y = Add(c, x) }");
+  const Partition partition = cut_at(graph, {"a", "x"});
+  const Graph joined = join_graphs(partition.parts[0].graph, partition.parts[1].graph);
+  EXPECT_EQ(joined.nodes.size(), graph.nodes.size());
+  EXPECT_THAT(names(joined.inputs), ElementsAre("x"));
+  EXPECT_THAT(names(joined.outputs), testing::UnorderedElementsAre("y", "b"));
+  EXPECT_EQ(joined.value_of("a").shape, (Shape{-1, 4}));
+}
+
+TEST(JoinGraphs, RefusesStrangers) {
+  const Graph one = parse_graph_text("one (float[N, 4] x) => (float[N, 4] y) { y = Neg(x) }");
+  const Graph two = parse_graph_text("two (float[N, 4] z) => (float[N, 4] w) { w = Neg(z) }");
+  try {
+    join_graphs(one, two);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "one makes no input of two");
+  }
+}
+
 }  // namespace
 }  // namespace isthmus
