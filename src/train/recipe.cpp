@@ -228,7 +228,10 @@ StageRecipe read_stage(Fields fields, std::size_t index, const Recipe& recipe) {
 WireRecipe read_wire(Fields fields) {
   WireRecipe wire;
   wire.codec = fields.string("codec", wire.codec);
-  codec_spec_from_string(wire.codec);
+  const CodecKind kind = codec_spec_from_string(wire.codec).kind;
+  if (kind != CodecKind::kF32 && kind != CodecKind::kF16 && kind != CodecKind::kU8 &&
+      kind != CodecKind::kU8Rans)
+    fields.fail("codec", "must be f32, f16, u8 or u8+rans: " + wire.codec);
   wire.images = static_cast<int>(whole(fields, "images", wire.images, 1));
   wire.levels = static_cast<int>(whole(fields, "levels", wire.levels, 0, 256));
   wire.tolerance = amount(fields, "tolerance", wire.tolerance);

@@ -105,6 +105,7 @@ TEST(Recipe, ErrorsNameFileAndField) {
       {"/student/kind", "encoder", "student.kind must be one of"},
       {"/student/until", "", "student.until is missing"},
       {"/wire", {{"codec", "u9"}}, "u9"},
+      {"/wire", {{"codec", "jpeg:75"}}, "wire.codec must be f32, f16, u8 or u8+rans"},
       {"/cost", "cheap", "cost must be one of cpu, full"},
   };
   for (const Case& each : cases) {

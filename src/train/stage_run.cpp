@@ -12,6 +12,7 @@
 #include "core/interrupt.h"
 #include "core/rng.h"
 #include "train/mixed_precision.h"
+#include "train/torch_roles.h"
 
 namespace isthmus {
 namespace {
@@ -29,9 +30,13 @@ std::uint64_t epoch_seed(const Recipe& recipe, std::size_t stage, int epoch, std
 
 // The names of a stage that are parameters rather than constants and running statistics.
 std::set<std::string> parameters_of(const TrainingParts& parts, const StageRecipe& stage) {
+  const Graph& graph = parts.task.student.graph;
+  const std::set<std::string> cut_off = initializer_roles(graph).cut_off;
   std::set<std::string> names;
-  for (const std::string& name : parts.task.initializers_of(stage))
+  for (const std::string& name : parts.task.initializers_of(stage)) {
+    if (cut_off.contains(name)) throw not_a_parameter(graph, name);
     if (parts.student.parameters().contains(name)) names.insert(name);
+  }
   if (names.empty())
     throw Error(ErrorKind::kInvalid, "stage " + stage.name + " trains a region without parameters");
   return names;
@@ -131,7 +136,7 @@ void StageRun::check_finite(double loss, int epoch, std::int64_t step) const {
   if (std::isfinite(loss)) return;
   throw Error(ErrorKind::kInvalid,
               fmt::format("the loss is not finite ({}) at step {} of epoch {} in stage {}: a "
-                          "smaller rate may help{}; the checkpoint before this epoch is kept",
+                          "smaller rate may help{}; nothing of this epoch is kept",
                           loss, step + 1, epoch + 1, stage_.name,
                           parts_.recipe.precision == Precision::kBf16 ? ", or f32" : ""));
 }

@@ -85,9 +85,12 @@ InitializerRoles initializer_roles(const Graph& graph) {
       roles.statistics.insert(name);
     } else if (!use.device) {
       roles.host.insert(name);
-    } else if (reached.contains(name) && is_real(tensor.dtype()) &&
-               (use.layer || tensor.size() > 1)) {
+    } else if (!is_real(tensor.dtype()) || (!use.layer && tensor.size() <= 1)) {
+      continue;
+    } else if (reached.contains(name)) {
       roles.parameters.insert(name);
+    } else if (use.layer) {
+      roles.cut_off.insert(name);
     }
   }
   return roles;

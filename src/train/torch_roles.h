@@ -17,6 +17,8 @@ struct InitializerRoles {
   std::set<std::string> statistics;
   // Only read by the host (shapes, axes, bounds), or by nobody.
   std::set<std::string> host;
+  // Weights of layers that would be parameters if a gradient reached them.
+  std::set<std::string> cut_off;
 };
 
 // Nodes without an operator here count as without a gradient.

@@ -62,30 +62,47 @@ TrainOptions quiet_unless_first(TrainOptions options, const Workers& workers) {
   return options;
 }
 
-}  // namespace
+// Wrong names are found before the first epoch, not after the last.
+void check_test_images(const Recipe& recipe) { open_dataset(recipe.data.test, Split::kTest); }
 
-TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
-  const auto workers = workers_from_environment();
-  const TrainOptions options = quiet_unless_first(given, *workers);
+TrainingResults train_and_deploy(const Recipe& recipe, const TrainOptions& options,
+                                 Workers& workers) {
   at::set_num_threads(options.threads);
-  const std::optional<Checkpoint> checkpoint = checkpoint_of(recipe, options, *workers);
+  const std::optional<Checkpoint> checkpoint = checkpoint_of(recipe, options, workers);
   const auto training = open_dataset(recipe.data.name, Split::kTrain);
+  check_test_images(recipe);
   const TrainingTask task = make_task(recipe, *training);
   options.say("reading the training images of " + recipe.data.name);
   const ImagePool pool(*training, sample_subset(*training, recipe.data.limit, recipe.seed),
                        task.preprocess, options.threads, options.progress(recipe.data.name));
-  TrainingResults results = known_beforehand(recipe, options, *workers);
+  TrainingResults results = known_beforehand(recipe, options, workers);
   TrainedStudent trained;
   TrainingSplit split;
   {
-    Trainer trainer(recipe, task, pool, *workers, options, results);
+    Trainer trainer(recipe, task, pool, workers, options, results);
     if (checkpoint) trainer.resume(*checkpoint);
     trainer.run();
     trained = {.graph = trainer.trained(), .step = trainer.rounding_step()};
     split = trainer.split();
   }
-  if (workers->first()) deploy(recipe, task, trained, pool, split, options, results);
+  if (workers.first()) deploy(recipe, task, trained, pool, split, options, results);
   return results;
+}
+
+}  // namespace
+
+TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
+  const auto workers = workers_from_environment();
+  const TrainOptions options = quiet_unless_first(given, *workers);
+  try {
+    return train_and_deploy(recipe, options, *workers);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kInterrupted ||
+        !std::filesystem::exists(checkpoint_file(options.folder)))
+      throw;
+    throw Error(ErrorKind::kInterrupted,
+                std::string(error.what()) + "; --resume goes on from the last whole epoch");
+  }
 }
 
 }  // namespace isthmus

@@ -73,7 +73,7 @@ TEST_F(Train, GoesOnAfterAnInterruptToTheSameResult) {
       if (status.stage == stage && status.epoch == 2)
         throw Error(ErrorKind::kInterrupted, "interrupted");
     };
-    EXPECT_EQ(failure(recipe, options), "interrupted");
+    EXPECT_EQ(failure(recipe, options).find("interrupted; --resume"), 0U);
     EXPECT_FALSE(std::filesystem::exists(options.folder / "student.onnx"));
     options.status = [](const TrainStatus&) {};
     options.resume = true;
@@ -109,6 +109,62 @@ TEST_F(Train, RefusesABeginningThatIsNotItsOwn) {
   TrainOptions options = tiny_.options("shared");
   options.begin_with = tiny_.result("first");
   EXPECT_NE(failure(recipe, options).find("does not begin as tiny does"), std::string::npos);
+}
+
+// An epoch of each; what the students are is tested with the students.
+TEST_F(Train, TrainsEveryKindOfStudent) {
+  struct Case {
+    StudentRecipe student;
+    StageRecipe stage;
+  };
+  StageRecipe reconstruction = sse_stage(1);
+  reconstruction.loss.kind = LossKind::kReconstruction;
+  StageRecipe rated = reconstruction;
+  rated.loss.rate_weight = 1;
+  StageRecipe classifier = task_stage(1);
+  classifier.trains = {"classifier"};
+  const Case cases[] = {
+      {{.kind = RecipeKind::kMimic, .until = "second", .budget = 1}, sse_stage(1)},
+      {{.kind = RecipeKind::kAutoencoder, .until = "second", .channels = 4}, reconstruction},
+      {{.kind = RecipeKind::kAutoencoder, .until = "second", .channels = 4}, rated},
+      {{.kind = RecipeKind::kNarrow, .until = "second", .channels = 4}, task_stage(1)},
+      {{.kind = RecipeKind::kClassifier}, classifier}};
+  int number = 0;
+  for (const Case& each : cases) {
+    SCOPED_TRACE(to_string(each.student.kind));
+    Recipe recipe = tiny_.recipe(each.stage);
+    recipe.student = each.student;
+    const TrainOptions options = tiny_.options(std::to_string(number++));
+    const TrainingResults results = train(recipe, options);
+    EXPECT_TRUE(results.find("f32"));
+    const bool cut = each.student.kind != RecipeKind::kClassifier;
+    EXPECT_EQ(results.results.size(), cut ? 4U : 1U);
+    EXPECT_TRUE(std::filesystem::exists(options.folder / (cut ? "plan.yaml" : "model.onnx")));
+  }
+}
+
+// Paying for bits makes the bottleneck cheaper.
+TEST_F(Train, ARateTermShortensTheCodes) {
+  Recipe recipe = tiny_.recipe(sse_stage(6));
+  recipe.stages[0].optimizer.rate = 0.01;
+  const double without = train(recipe, tiny_.options("a")).find("u8+rans")->bytes_per_frame;
+  recipe.stages[0].loss.rate_weight = 1000;
+  const TrainingResults results = train(recipe, tiny_.options("b"));
+  EXPECT_LT(results.find("u8+rans")->bytes_per_frame, 0.8 * without);
+  EXPECT_LT(*results.stages[0].epochs.back().bits, *results.stages[0].epochs.front().bits);
+}
+
+TEST_F(Train, NamesAnOperatorThatHasNoGradient) {
+  GraphBuilder net("odd", {});
+  std::string x = net.input("input", {-1, 3, 32, 32});
+  x = net.relu(net.conv(x, 16, {.kernel = {3}, .stride = {2}, .pad = {1}}), "first");
+  x = net.relu(net.conv(x, 32, {.kernel = {3}, .stride = {2}, .pad = {1}}), "second");
+  x = net.op("Round", {x}, {}, "strange");
+  net.output(net.gemm(net.flatten(x), 16, "logits"));
+  save_graph(net.build(), tiny_.folder() / "tiny.onnx");
+  const std::string message = failure(tiny_.recipe(task_stage(1)), tiny_.options("out"));
+  EXPECT_NE(message.find("Round"), std::string::npos) << message;
+  EXPECT_NE(message.find("strange"), std::string::npos) << message;
 }
 
 TEST_F(Train, NeverOverwritesAResult) {
@@ -163,6 +219,7 @@ TEST_F(Train, SaysWhatDoesNotFit) {
       {"no teacher", [](Recipe& r) { r.teacher = "tni.onnx"; }, "tni.onnx"},
       {"no such tensor", [](Recipe& r) { r.stages[0].loss.at = {"thrd"}; }, "third"},
       {"no data", [](Recipe& r) { r.data.name = "nothing"; }, "nothing"},
+      {"no test images", [](Recipe& r) { r.data.test = "nothing"; }, "nothing"},
       {"too large a bottleneck", [](Recipe& r) { r.student.channels = 4000; }, "bottleneck"},
   };
   for (const Case& each : cases) {

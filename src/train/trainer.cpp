@@ -168,7 +168,7 @@ void Trainer::check_weights(const StageRecipe& stage, int epoch) const {
       if (!at::isfinite(value).all().item<bool>())
         throw Error(ErrorKind::kInvalid,
                     fmt::format("{} is not finite after epoch {} of stage {}: a smaller rate may "
-                                "help; the checkpoint before this epoch is kept",
+                                "help; nothing of this epoch is kept",
                                 name, epoch + 1, stage.name));
 }
 

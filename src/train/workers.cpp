@@ -62,8 +62,8 @@ void sum_together(Workers& workers, const std::vector<torch::Tensor>& tensors) {
   if (workers.size() == 1 || tensors.empty()) return;
   const at::NoGradGuard no_gradient;
   std::vector<torch::Tensor> flat;
-  for (const torch::Tensor& tensor : tensors) flat.push_back(tensor.flatten());
-  torch::Tensor all = torch::cat(flat).to(torch::kCPU);
+  for (const torch::Tensor& tensor : tensors) flat.push_back(tensor.flatten().to(torch::kCPU));
+  torch::Tensor all = torch::cat(flat);
   workers.sum(all);
   std::int64_t offset = 0;
   for (torch::Tensor tensor : tensors) {
