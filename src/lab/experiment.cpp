@@ -56,10 +56,15 @@ class Experiment {
 
   LabResults run() {
     for (const ScenarioNetwork& network : scenario_.networks) {
-      Trial trial(scenario_, network, options_);
+      Trial trial(scenario_, network, options_, costs_);
       results_.networks.push_back(trial.description());
       local_traces_.clear();
-      measured_.clear();
+      if (const auto link = std::ranges::find_if(
+              scenario_.links, [&](const LinkProfile& each) { return is_virtual(each); });
+          link != scenario_.links.end()) {
+        options_.say(network.name + ": measuring frames for virtual time");
+        trial.measure_for_play(trial.contenders(*link));
+      }
       for (const LinkProfile& link : scenario_.links) play_link(trial, network, link);
     }
     results_.winners = winners_of(results_, "local", kAcceptedLoss);
@@ -82,6 +87,7 @@ class Experiment {
   }
 
   void play_link(Trial& trial, const ScenarioNetwork& network, const LinkProfile& link) {
+    if (is_virtual(link)) trial.measure_for_play(trial.contenders(link));
     const std::vector<Contender> contenders = trial.contenders(link);
     options_.say(fmt::format("{} over {}: {} strategies{}", network.name, link.name,
                              contenders.size(), is_virtual(link) ? ", in virtual time" : ""));
@@ -115,12 +121,8 @@ class Experiment {
   }
 
   Trace play_virtually(const Trial& trial, const Contender& contender) {
-    const std::string& plan = contender.plan.plan.name;
-    if (!measured_.contains(plan))
-      measured_[plan] = measure_for_play(contender.plan, contender.cluster.source,
-                                         trial.test_images(contender.strategy), scenario_.frames);
-    return run_virtually(contender, measured_.at(plan), trial.profile(), scenario_.frames,
-                         scenario_.rate, scenario_.seed);
+    return run_virtually(contender, trial.frames_for_play(contender), costs_.profile,
+                         scenario_.frames, scenario_.rate, scenario_.seed);
   }
 
   Trace play_for_real(const ScenarioNetwork& network, const LinkProfile& link,
@@ -198,11 +200,10 @@ class Experiment {
   const LabOptions& options_;
   LabMachines machines_;
   LabResults results_;
+  LabCosts costs_;
   // By strategy: of the network at hand, and of the link at hand.
   std::map<std::string, Trace> local_traces_;
   std::map<std::string, Trace> virtual_traces_;
-  // By plan, of the network at hand.
-  std::map<std::string, std::vector<MeasuredFrame>> measured_;
 };
 
 }  // namespace

@@ -71,8 +71,13 @@ bool is_trained_model(const std::string& model) { return !model.starts_with("zoo
 
 }  // namespace
 
-Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options)
-    : scenario_(scenario), spec_(network), options_(options) {
+Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options,
+             LabCosts& costs)
+    : scenario_(scenario),
+      spec_(network),
+      options_(options),
+      image_name_(fmt::format("{} {}", network.data, network.images)),
+      costs_(costs) {
   options.say(network.name + ": measuring the network and its candidates");
   network_ = study(options, network.model, network.name);
   if (!network.small.empty()) small_ = study(options, network.small, network.small);
@@ -82,8 +87,8 @@ Trial::Trial(const Scenario& scenario, const ScenarioNetwork& network, const Lab
   const ImageSet calibration = calibration_images(network_, scenario.calibration_images);
   plans_ = candidate_plans(network_, strategies, scenario.cuts, strategy_options(network_),
                            calibration, options.progress("calibrate"));
-  profile_ = measure_plans(plans_, kDevice, calibration_images(network_, kTimedImages), {},
-                           options.progress("measure"));
+  costs_.profile = measure_plans(plans_, kDevice, calibration_images(network_, kTimedImages),
+                                 costs_.profile, options.progress("measure"));
   if (small_) add_small();
   add_splits();
   add_students();
@@ -112,8 +117,8 @@ void Trial::add(LoadedPlan plan, const NetworkUnderStudy& network) {
   if (std::ranges::any_of(plans_,
                           [&](const LoadedPlan& each) { return each.plan.name == plan.plan.name; }))
     throw Error(ErrorKind::kInvalid, spec_.name + " has two strategies " + plan.plan.name);
-  profile_ =
-      measure_plans({&plan, 1}, kDevice, calibration_images(network, kTimedImages), profile_);
+  costs_.profile =
+      measure_plans({&plan, 1}, kDevice, calibration_images(network, kTimedImages), costs_.profile);
   plans_.push_back(std::move(plan));
 }
 
@@ -138,7 +143,7 @@ std::vector<Contender> Trial::contenders(const LinkProfile& link) const {
   for (const LoadedPlan& plan : plans_) {
     const std::string strategy = strategy_of(plan.plan.name);
     Contender contender{strategy, plan, cluster_on(link, network_of(strategy)), 0};
-    contender.predicted_ms = 1e3 * predict(plan, contender.cluster, profile_).total.count();
+    contender.predicted_ms = 1e3 * predict(plan, contender.cluster, costs_.profile).total.count();
     const auto same = std::ranges::find(best, strategy, &Contender::strategy);
     if (same == best.end())
       best.push_back(std::move(contender));
@@ -146,6 +151,24 @@ std::vector<Contender> Trial::contenders(const LinkProfile& link) const {
       *same = std::move(contender);
   }
   return best;
+}
+
+void Trial::measure_for_play(const std::vector<Contender>& contenders) {
+  for (const Contender& contender : contenders)
+    costs_.play.measure(contender.plan, kDevice, image_name_, test_images(contender.strategy),
+                        scenario_.frames);
+  // Slowdowns are published over measured time, so both sides have to mean the same run.
+  for (const LoadedPlan& plan : plans_) {
+    if (plan.plan.name != "local" && plan.plan.name != kSmall) continue;
+    NetworkUnderStudy& whole = plan.plan.name == kSmall ? *small_ : network_;
+    const std::string& part = plan.plan.parts.front().sha256;
+    costs_.play.note(part, whole.measured);
+    whole.measured = *costs_.play.least(part);
+  }
+}
+
+std::vector<MeasuredFrame> Trial::frames_for_play(const Contender& contender) const {
+  return costs_.play.frames(contender.plan.plan, image_name_);
 }
 
 const Evaluation& Trial::accuracy(const Contender& contender) {

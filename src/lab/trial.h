@@ -7,6 +7,7 @@
 
 #include "lab/evaluate.h"
 #include "lab/experiment.h"
+#include "lab/play_costs.h"
 #include "lab/study.h"
 #include "plan/profile.h"
 
@@ -22,11 +23,20 @@ struct Contender {
   double predicted_ms = 0;
 };
 
+// What was measured of all networks of a scenario: the same part on other machines costs the same
+// here.
+struct LabCosts {
+  Profile profile;
+  PlayCosts play;
+};
+
 // One network of a scenario: its candidates, what they cost here, and how accurate they are.
 class Trial {
  public:
-  // Measures the network, calibrates on training images, measures every candidate.
-  Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options);
+  // Measures the network, calibrates on training images, measures every candidate that is not in
+  // `costs` yet. All references must outlive this.
+  Trial(const Scenario& scenario, const ScenarioNetwork& network, const LabOptions& options,
+        LabCosts& costs);
 
   // One for each strategy of the scenario; of the cuts with a codec the one that is predicted to be
   // the fastest on this link.
@@ -38,8 +48,10 @@ class Trial {
   ResultNetwork description() const;
   // Test images in the size that a strategy's network takes.
   ImageSet test_images(const std::string& strategy) const;
-  // What parts and codecs of all plans cost.
-  const Profile& profile() const { return profile_; }
+  // Measures what virtual time plays. The network's own time, and with it the slowdown of emulated
+  // machines, may get better by it: contenders that were asked for before are out of date.
+  void measure_for_play(const std::vector<Contender>& contenders);
+  std::vector<MeasuredFrame> frames_for_play(const Contender& contender) const;
   bool is_trained(const std::string& strategy) const;
   bool slowdown_is_estimate(const Contender& contender) const;
 
@@ -59,8 +71,10 @@ class Trial {
   NetworkUnderStudy network_;
   std::optional<NetworkUnderStudy> small_;
   ImageSet test_;
+  // Tells test images from those of other networks.
+  std::string image_name_;
   std::vector<LoadedPlan> plans_;
-  Profile profile_;
+  LabCosts& costs_;
   std::map<std::string, Evaluation> accuracies_;
 };
 

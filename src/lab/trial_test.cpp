@@ -36,13 +36,14 @@ class TrialTest : public testing::Test {
     options_.load = [](const std::string&) { return signs_network(); };
   }
 
-  std::vector<Contender> contenders() const {
-    return Trial(scenario_, network_, options_).contenders(link_preset("wifi-5"));
+  std::vector<Contender> contenders() {
+    return Trial(scenario_, network_, options_, costs_).contenders(link_preset("wifi-5"));
   }
 
   Scenario scenario_;
   ScenarioNetwork network_;
   LabOptions options_;
+  LabCosts costs_;
 };
 
 TEST_F(TrialTest, MakesAStrategyOfAStudent) {
@@ -57,7 +58,7 @@ TEST_F(TrialTest, MakesAStrategyOfAStudent) {
 }
 
 TEST_F(TrialTest, MeasuresNoAccuracyOfAStudent) {
-  Trial trial(scenario_, network_, options_);
+  Trial trial(scenario_, network_, options_, costs_);
   for (const Contender& contender : trial.contenders(link_preset("wifi-5"))) {
     SCOPED_TRACE(contender.strategy);
     const bool student = contender.strategy.starts_with("student:");
