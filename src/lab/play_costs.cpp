@@ -8,6 +8,8 @@
 namespace isthmus {
 namespace {
 
+constexpr std::int64_t kTimedAgain = 8;
+
 MeasuredFrame measured_frame(const PlanOutput& output, std::int64_t truth) {
   MeasuredFrame frame;
   for (const PlanStep& step : output.steps) {
@@ -37,10 +39,10 @@ std::string key_of(const Plan& plan, const std::string& image_name) {
 
 }  // namespace
 
-void PlayCosts::measure(const LoadedPlan& plan, const std::string& source,
+bool PlayCosts::measure(const LoadedPlan& plan, const std::string& source,
                         const std::string& image_name, const ImageSet& images, int most) {
   const std::string key = key_of(plan.plan, image_name);
-  if (frames_.contains(key)) return;
+  if (frames_.contains(key)) return false;
   ImageSet played = images;
   played.count = std::min<std::int64_t>(images.count, most);
   const std::vector<PlanOutput> outputs = measure_frames(plan, source, played);
@@ -49,6 +51,16 @@ void PlayCosts::measure(const LoadedPlan& plan, const std::string& source,
     frames_[key].push_back(measured_frame(outputs[i], truth));
     for (const auto& [part, cpu] : frames_[key].back().run) note(plan.plan.find(part)->sha256, cpu);
   }
+  return true;
+}
+
+void PlayCosts::time_again(const LoadedPlan& plan, const std::string& source,
+                           const ImageSet& images) {
+  ImageSet some = images;
+  some.count = std::min(images.count, kTimedAgain);
+  for (const PlanOutput& output : measure_frames(plan, source, some))
+    for (const PlanStep& step : output.steps)
+      if (step.kind == SpanKind::kRun) note(plan.plan.find(step.what)->sha256, step.cpu);
 }
 
 void PlayCosts::note(const std::string& part_sha256, Seconds time) {

@@ -19,10 +19,13 @@ namespace isthmus {
 // of messages are each image's own.
 class PlayCosts {
  public:
-  // Runs at most `most` of the images one by one. Does nothing for a plan of the same parts and
-  // codecs that was measured before on images of that name.
-  void measure(const LoadedPlan& plan, const std::string& source, const std::string& image_name,
+  // Runs at most `most` of the images one by one. False, and nothing done, for a plan of the same
+  // parts and codecs that was measured before on images of that name.
+  bool measure(const LoadedPlan& plan, const std::string& source, const std::string& image_name,
                const ImageSet& images, int most);
+  // Runs some of the images again, for times alone. One engine may lie in memory better than the
+  // next and one minute be quieter than another: plans that are to be compared are timed in turns.
+  void time_again(const LoadedPlan& plan, const std::string& source, const ImageSet& images);
   // A time of a part, by hash, that was measured elsewhere.
   void note(const std::string& part_sha256, Seconds time);
 

@@ -18,8 +18,10 @@ TEST(PlayCosts, TakeTheLeastTimeOfAPartInAnyPlan) {
 
   PlayCosts costs;
   EXPECT_FALSE(costs.least(part));
-  costs.measure(local, "device", "tiny", tiny_images(3), 2);
-  costs.measure(raw, "device", "tiny", tiny_images(3), 2);
+  EXPECT_TRUE(costs.measure(local, "device", "tiny", tiny_images(3), 2));
+  EXPECT_TRUE(costs.measure(raw, "device", "tiny", tiny_images(3), 2));
+  EXPECT_FALSE(costs.measure(raw, "device", "tiny", tiny_images(3), 2));
+  costs.time_again(raw, "device", tiny_images(3));
   costs.note(part, Seconds{1e-9});
   EXPECT_EQ(costs.least(part), Seconds{1e-9});
   for (const LoadedPlan* plan : {&local, &raw}) {
