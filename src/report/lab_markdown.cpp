@@ -22,7 +22,8 @@ struct QuantityText {
 
 constexpr std::array kQuantities = {
     QuantityText{LabQuantity::kTime, "time", "median from capture to output (bytes a frame)"},
-    QuantityText{LabQuantity::kMean, "mean", "mean from capture to output (90 % interval)"},
+    QuantityText{LabQuantity::kMean, "mean",
+                 "mean from capture to output ± half its 90 % interval"},
     QuantityText{LabQuantity::kEnergy, "energy",
                  "energy of the device for a frame (mean power from capture to output)"},
     QuantityText{LabQuantity::kGain, "gain",
@@ -45,8 +46,8 @@ std::string ms_text(double ms) { return format_seconds(ms / 1e3); }
 std::string amount_text(const ResultRow& row, LabQuantity quantity) {
   if (quantity == LabQuantity::kMean) {
     if (!row.mean_ms) return "";
-    return fmt::format("{} ({} to {})", ms_text(*row.mean_ms), ms_text(row.mean_interval.low),
-                       ms_text(row.mean_interval.high));
+    const double half = (row.mean_interval.high - row.mean_interval.low) / 2;
+    return ms_text(*row.mean_ms) + " ± " + ms_text(half);
   }
   if (quantity == LabQuantity::kEnergy) {
     const std::string energy = format_number(row.energy_mj, NumberFormat::kMillijoules);

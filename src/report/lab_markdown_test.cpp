@@ -53,8 +53,7 @@ TEST(LabMarkdown, SaysNoAccuracyOfWhatNobodyTrained) {
 }
 
 TEST(LabMarkdown, HasOtherTables) {
-  EXPECT_THAT(lab_markdown(untrained(), LabQuantity::kMean),
-              HasSubstr("110 ms (105 ms to 115 ms)"));
+  EXPECT_THAT(lab_markdown(untrained(), LabQuantity::kMean), HasSubstr("110 ms ± 5.00 ms"));
   EXPECT_THAT(lab_markdown(untrained(), LabQuantity::kEnergy), HasSubstr("176 mJ (1.60 W)"));
   EXPECT_EQ(lab_quantity_from_string("gain"), LabQuantity::kGain);
   EXPECT_THROW(lab_quantity_from_string("speed"), Error);
