@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -124,6 +126,19 @@ TEST(Recipe, ANetworkFromScratchHasNoTeacher) {
   EXPECT_THAT(refusal(document), HasSubstr("must be cross_entropy"));
   document["stages"][0]["loss"]["kind"] = "cross_entropy";
   EXPECT_THAT(parse(document).stages[0].trains, ElementsAre("body"));
+}
+
+TEST(Recipe, ThoseOfTheRepositoryAreRecipes) {
+  std::set<std::string> names;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(source_folder() / "recipes")) {
+    if (entry.path().extension() != ".yaml") continue;
+    SCOPED_TRACE(entry.path().filename());
+    const Recipe recipe = read_recipe(entry.path());
+    EXPECT_TRUE(names.insert(recipe.name).second) << "two are called " << recipe.name;
+    EXPECT_FALSE(recipe.note.empty());
+  }
+  EXPECT_GE(names.size(), 4U);
 }
 
 TEST(FindModel, LooksBesideTheRecipeFirst) {
