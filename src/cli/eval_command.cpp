@@ -29,6 +29,7 @@ struct EvalArgs {
   std::string split = "test";
   std::string source = kDevice;
   std::vector<std::string> codecs;
+  std::vector<std::string> cut;
   std::int64_t limit = 0;
   std::uint64_t seed = 1;
   int threads = 2;
@@ -41,16 +42,23 @@ bool is_plan(const std::string& name) {
 
 LoadedPlan plan_of(const EvalArgs& args, const std::string& codec) {
   if (is_plan(args.subject)) {
-    if (!codec.empty())
-      throw Error(
-          ErrorKind::kInvalid,
-          args.subject + " is a plan, which says its codecs itself: --codec is for networks");
+    if (!codec.empty() || !args.cut.empty())
+      throw Error(ErrorKind::kInvalid, args.subject +
+                                           " is a plan, which says itself where it is cut and how "
+                                           "tensors travel: --cut and --codec are for networks");
     return read_ladder(args.subject).front();
   }
   const std::string model = resolve_model(args.subject);
   const Graph graph = load_model(model);
   const StrategyOptions options{
       .device = kDevice, .server = kServer, .input = plan_input(graph, model), .labels = {}};
+  if (!args.cut.empty()) {
+    const CodecSpec spec = codec_spec_from_string(codec.empty() ? "f32" : codec);
+    if (spec.kind == CodecKind::kU8Rans)
+      throw Error(ErrorKind::kInvalid,
+                  "u8+rans learns its tables from training images: isthmus plan makes such plans");
+    return cut_plan(graph, model, args.cut, {.name = codec.empty() ? "f32" : codec}, options);
+  }
   if (codec.empty()) return local_plan(graph, model, options);
   return offload_plan(graph, model, codec, options);
 }
@@ -133,6 +141,9 @@ void add_eval_command(CLI::App& app) {
   command->add_option("--threads", args->threads, "Images at a time")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  command->add_option(
+      "--cut", args->cut,
+      "Of a network: tensors where it is cut; --codec is then theirs (f32, u8, ...)");
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }

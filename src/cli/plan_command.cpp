@@ -125,7 +125,8 @@ void add_plan_command(CLI::App& app) {
       ->transform(
           CLI::CheckedTransformer(std::map<std::string, Objective>{{"latency", Objective::kLatency},
                                                                    {"energy", Objective::kEnergy},
-                                                                   {"bytes", Objective::kBytes}}));
+                                                                   {"bytes", Objective::kBytes}})
+              .description(""));
   command->add_option(
       "--images", args->images,
       "Whose training images calibrate codecs and sizes; the network's own set if not given");

@@ -82,7 +82,8 @@ void add_build(CLI::App& zoo_command) {
           CLI::CheckedTransformer(std::map<std::string, Stem>{{"published", Stem::kPublished},
                                                               {"large", Stem::kLarge},
                                                               {"half", Stem::kHalf},
-                                                              {"small", Stem::kSmall}}));
+                                                              {"small", Stem::kSmall}})
+              .description("published, large, half or small"));
   command->add_option("--seed", args->options.seed, "Of the weights")->capture_default_str();
   command->add_flag("--fold", args->options.fold_batch_norm,
                     "Fold batch normalizations into convolutions");
