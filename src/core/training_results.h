@@ -17,7 +17,7 @@ struct EpochResult {
   // Mean over the images of the epoch, and over the images kept for validation.
   double loss = 0;
   std::optional<double> validation_loss;
-  // Share of right answers among the images kept for validation, in f32.
+  // Share of right answers among the images kept for validation, in the precision of training.
   std::optional<double> validation_top1;
   // Estimate of the bottleneck's bits per element, where the loss has a rate term.
   std::optional<double> bits;

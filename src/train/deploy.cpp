@@ -71,8 +71,9 @@ class ResultWriter {
       write_cut();
     else
       write_whole();
-    write_recipe();
     write_document(metrics_file(options_.folder), to_json(results_));
+    // The last: what has it is whole.
+    write_recipe();
   }
 
  private:
@@ -138,7 +139,7 @@ class ResultWriter {
   }
 
   void write_whole() {
-    if (task_.labelled) add_result(local_plan(trained_.graph, recipe_.name, strategy()), "f32", 0);
+    if (can_measure()) add_result(local_plan(trained_.graph, recipe_.name, strategy()), "f32", 0);
     write_network("model.onnx", trained_.graph, measured_card("f32"));
   }
 
@@ -246,7 +247,6 @@ class ResultWriter {
     Recipe recipe = recipe_;
     recipe.teacher = from_result(recipe.teacher);
     recipe.student.model = from_result(recipe.student.model);
-    for (StageRecipe& stage : recipe.stages) stage.loss.at = compared_tensors(task_, stage.loss);
     write_document(options_.folder / "recipe.yaml", to_json(recipe));
   }
 

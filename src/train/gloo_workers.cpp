@@ -6,6 +6,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <vector>
 
 #include "core/error.h"
@@ -13,11 +14,27 @@
 namespace isthmus {
 namespace {
 
-constexpr std::chrono::minutes kPatience{5};
-
 bool is_loopback(const std::string& address) {
   return address == "localhost" || address.starts_with("127.") || address == "::1";
 }
+
+// Until all have come.
+constexpr std::chrono::minutes kPatience{5};
+// For the slowest to read its images. One that dies is noticed at once.
+constexpr std::chrono::minutes kStepPatience{30};
+
+// The way to the others: GLOO_SOCKET_IFNAME, as PyTorch reads it, or what the host's name resolves
+// to.
+std::shared_ptr<gloo::transport::Device> device_towards(const std::string& address) {
+  using c10d::ProcessGroupGloo;
+  if (const char* interface = std::getenv("GLOO_SOCKET_IFNAME"); interface && *interface)
+    return ProcessGroupGloo::createDeviceForInterface(interface);
+  return is_loopback(address) ? ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                              : ProcessGroupGloo::createDefaultDevice();
+}
+
+// libtorch adds a backtrace.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 class GlooWorkers final : public Workers {
  public:
@@ -29,10 +46,8 @@ class GlooWorkers final : public Workers {
     store_options.timeout = kPatience;
     auto store = c10::make_intrusive<c10d::TCPStore>(rendezvous.address, store_options);
     auto options = c10d::ProcessGroupGloo::Options::create();
-    options->timeout = kPatience;
-    options->devices.push_back(is_loopback(rendezvous.address)
-                                   ? c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
-                                   : c10d::ProcessGroupGloo::createDefaultDevice());
+    options->timeout = kStepPatience;
+    options->devices.push_back(device_towards(rendezvous.address));
     group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rendezvous.rank, rendezvous.size,
                                                          options);
   }
@@ -43,7 +58,7 @@ class GlooWorkers final : public Workers {
       group_->allreduce(tensors)->wait();
     } catch (const std::exception& error) {
       throw Error(ErrorKind::kUnavailable,
-                  std::string("another process of this training is gone: ") + error.what());
+                  "another process of this training is gone: " + first_line(error.what()));
     }
   }
 
@@ -59,7 +74,8 @@ std::unique_ptr<Workers> make_gloo_workers(const Rendezvous& rendezvous) {
   } catch (const std::exception& error) {
     throw Error(ErrorKind::kUnavailable,
                 "the processes of this training do not find each other at " + rendezvous.address +
-                    ':' + std::to_string(rendezvous.port) + ": " + error.what());
+                    ':' + std::to_string(rendezvous.port) + ": " + first_line(error.what()) +
+                    " (GLOO_SOCKET_IFNAME names the network interface to use)");
   }
 }
 

@@ -115,7 +115,7 @@ TorchTensors transposed_convolution(const TorchCall& call) {
   TorchWindow& window = layer.window;
   bool direct = window.is_symmetric() && !any_negative(window.begin);
   for (std::size_t i = 0; i < window.axes(); ++i)
-    direct &= layer.output_padding[i] < std::max(window.stride[i], window.dilation[i]);
+    direct &= layer.output_padding[i] < window.stride[i];
   if (direct) return {transposed(call[0], call[1], call.optional(2), layer)};
   // The whole, then cropped; the bias comes last, so that rows that were added have it too.
   const Extents begin = window.begin;

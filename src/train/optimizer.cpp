@@ -56,7 +56,7 @@ void Optimizer::load(const std::string& state) {
   try {
     torch::serialize::InputArchive archive;
     std::istringstream stream(state);
-    archive.load_from(stream);
+    archive.load_from(stream, parameters_.front().device());
     inner_->optimizer->load(archive);
   } catch (const c10::Error& error) {
     throw Error(ErrorKind::kInvalid, std::string("the optimizer's state in the checkpoint does ") +

@@ -70,6 +70,10 @@ std::int64_t count_hits(const torch::Tensor& scores, const torch::Tensor& labels
 
 }  // namespace
 
+void check_stage(const TrainingParts& parts, const StageRecipe& stage) {
+  parameters_of(parts, stage);
+}
+
 StageRun::StageRun(const TrainingParts& parts, std::size_t stage, double step)
     : parts_(parts),
       stage_(parts.recipe.stages.at(stage)),

@@ -38,6 +38,10 @@ struct ValidationResult {
   std::optional<double> top1;
 };
 
+// Throws what the constructor of StageRun throws for a stage that cannot be trained, so that it is
+// known before the stages in front of it have been.
+void check_stage(const TrainingParts& parts, const StageRecipe& stage);
+
 // One stage of a recipe: what trains, on which loss, by which optimizer.
 class StageRun {
  public:

@@ -1,9 +1,11 @@
 #include "train/task.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/error.h"
 #include "core/text.h"
+#include "train/torch_operator.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {
@@ -111,13 +113,51 @@ void check_tensor(const Graph& graph, const std::string& tensor, const std::stri
                                          tensor + suggestion(tensor, known));
 }
 
+void check_equal_shapes(const TrainingTask& task, const std::string& tensor,
+                        const std::string& stage) {
+  const Value own = task.student.graph.value_of(tensor);
+  const Value teachers = task.teacher->value_of(tensor);
+  if (own.has_shape && teachers.has_shape && own.shape != teachers.shape)
+    throw Error(ErrorKind::kInvalid, "stage " + stage + ": " + tensor + " is " +
+                                         to_string(own.shape) + " in the student and " +
+                                         to_string(teachers.shape) + " in the teacher");
+}
+
 void check_tensors(const Recipe& recipe, const TrainingTask& task) {
-  for (const StageRecipe& stage : recipe.stages)
+  for (const StageRecipe& stage : recipe.stages) {
+    if (stage.loss.kind == LossKind::kReconstruction &&
+        recipe.student.kind != RecipeKind::kAutoencoder)
+      throw Error(ErrorKind::kInvalid,
+                  "stage " + stage.name + ": loss reconstruction is for student kind autoencoder");
     for (const std::string& tensor : compared_tensors(task, stage.loss)) {
       check_tensor(task.student.graph, tensor, stage.name, "student");
-      if (task.teacher && stage.loss.kind != LossKind::kReconstruction)
-        check_tensor(*task.teacher, tensor, stage.name, "teacher");
+      if (!task.teacher || stage.loss.kind == LossKind::kReconstruction) continue;
+      check_tensor(*task.teacher, tensor, stage.name, "teacher");
+      check_equal_shapes(task, tensor, stage.name);
     }
+  }
+}
+
+// What the losses take as scores: the output, or what goes into a Softmax that makes it.
+std::string scores_before_softmax(const Graph& graph) {
+  const std::set<std::string> views = {"Identity", "Flatten", "Reshape", "Squeeze"};
+  std::string tensor = graph.outputs.front().name;
+  bool reshaped = false;
+  while (true) {
+    const std::ptrdiff_t producer = graph.producer_of(tensor);
+    if (producer < 0) break;
+    const Node& node = graph.nodes[static_cast<std::size_t>(producer)];
+    if (node.op == "Softmax" && !reshaped) return node.inputs.front();
+    if (node.op == "Softmax")
+      throw Error(ErrorKind::kUnsupported,
+                  describe(node) +
+                      " turns scores into probabilities, and they change their shape "
+                      "behind it: train the network without it");
+    if (!views.contains(node.op)) break;
+    reshaped |= node.op != "Identity";
+    tensor = node.inputs.front();
+  }
+  return graph.outputs.front().name;
 }
 
 }  // namespace
@@ -156,7 +196,7 @@ TrainingTask make_task(const Recipe& recipe, const Dataset& training) {
   const Graph& graph = task.student.graph;
   const NamedValue& input = only_input(graph);
   task.input = input.name;
-  task.output = graph.outputs.front().name;
+  task.output = scores_before_softmax(graph);
   task.preprocess = preprocess_for(task.card, input.value.shape);
   task.card.width = task.preprocess.width;
   task.card.height = task.preprocess.height;

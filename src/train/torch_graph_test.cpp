@@ -122,6 +122,19 @@ TEST(TorchGraph, TrainsInMixedPrecision) {
     EXPECT_EQ(parameter.grad().scalar_type(), at::kFloat) << name;
 }
 
+// More rows behind than a stride, which only a dilation allows.
+TEST(TorchGraph, DeconvolvesWithMoreRowsThanAStride) {
+  TorchGraph net(parse_graph_text(
+      "n (float[1, 2, 4, 4] x, float[2, 3, 3, 3] w) => (float[1, 3, 9, 9] y) { y = ConvTranspose "
+      "<dilations = [2, 2], output_padding = [1, 1]> (x, w) }"));
+  const at::Tensor x = at::randn({1, 2, 4, 4});
+  const at::Tensor w = at::randn({2, 3, 3, 3});
+  const at::Tensor expected = at::conv_transpose2d(x, w, {}, 1, 0, 1, 1, 2);
+  const at::Tensor y = net.forward({{"x", x}, {"w", w}}, {"y"}).at("y");
+  ASSERT_EQ(y.sizes(), expected.sizes());
+  EXPECT_LT((y - expected).abs().max().item<float>(), 1e-4);
+}
+
 TEST(TorchGraph, RefusesWhatItCannotDo) {
   EXPECT_THAT(error_of(ErrorKind::kUnsupported,
                        [] {

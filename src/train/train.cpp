@@ -72,10 +72,13 @@ TrainingResults train_and_deploy(const Recipe& recipe, const TrainOptions& optio
   const auto training = open_dataset(recipe.data.name, Split::kTrain);
   check_test_images(recipe);
   const TrainingTask task = make_task(recipe, *training);
+  TrainingResults results = known_beforehand(recipe, options, workers);
+  // A folder that cannot be written is found now, not after the first epoch.
+  if (workers.first() && !checkpoint)
+    write_document(metrics_file(options.folder), to_json(results));
   options.say("reading the training images of " + recipe.data.name);
   const ImagePool pool(*training, sample_subset(*training, recipe.data.limit, recipe.seed),
                        task.preprocess, options.threads, options.progress(recipe.data.name));
-  TrainingResults results = known_beforehand(recipe, options, workers);
   TrainedStudent trained;
   TrainingSplit split;
   {
@@ -89,6 +92,16 @@ TrainingResults train_and_deploy(const Recipe& recipe, const TrainOptions& optio
   return results;
 }
 
+// What no operator could be named for: its first line, as the rest is a backtrace.
+Error of_libtorch(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  const std::string line = text.substr(0, text.find('\n'));
+  if (line.find("out of memory") != std::string::npos ||
+      line.find("allocate memory") != std::string::npos)
+    return {ErrorKind::kUnsupported, "out of memory: a smaller batch or cache_mb may help"};
+  return {ErrorKind::kUnsupported, "libtorch: " + line};
+}
+
 }  // namespace
 
 TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
@@ -96,6 +109,8 @@ TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
   const TrainOptions options = quiet_unless_first(given, *workers);
   try {
     return train_and_deploy(recipe, options, *workers);
+  } catch (const c10::Error& error) {
+    throw of_libtorch(error);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kInterrupted ||
         !std::filesystem::exists(checkpoint_file(options.folder)))

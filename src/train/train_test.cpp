@@ -208,6 +208,67 @@ TEST_F(Train, StopsAtALossThatIsNotFinite) {
   EXPECT_TRUE(std::filesystem::exists(checkpoint_file(tiny_.result("out"))));
 }
 
+// One step an epoch: the weights that it leaves are finite, what they answer is not.
+TEST_F(Train, KeepsTheCheckpointWhereOnlyTheValidationIsNotFinite) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  recipe.stages.push_back(task_stage(1));
+  recipe.stages[1].optimizer = {.kind = OptimizerKind::kSgd, .rate = 1e30, .batch = 48};
+  TrainOptions options = tiny_.options("out");
+  const std::string message = failure(recipe, options);
+  EXPECT_NE(message.find("not finite"), std::string::npos) << message;
+  const std::string kept = read_file(checkpoint_file(options.folder));
+  options.resume = true;
+  EXPECT_EQ(failure(recipe, options), message);
+  EXPECT_EQ(read_file(checkpoint_file(options.folder)), kept);
+}
+
+TEST_F(Train, ContinuesATrainingOfFewerStages) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
+  train(recipe, tiny_.options("one"));
+  recipe.stages.push_back(task_stage(1));
+  recipe.stages.back().optimizer.batch = 16;
+  train(recipe, tiny_.options("whole"));
+  TrainOptions options = tiny_.options("more");
+  options.begin_with = tiny_.result("one");
+  train(recipe, options);
+  EXPECT_EQ(student("more"), student("whole"));
+}
+
+// The teacher is its weights, not the name of its file.
+TEST_F(Train, RefusesToResumeWithAnotherTeacher) {
+  const Recipe recipe = tiny_.recipe(sse_stage(1));
+  TrainOptions options = tiny_.options("out");
+  train(recipe, options);
+  options.resume = true;
+  train(read_recipe(options.folder / "recipe.yaml"), options);
+  tiny_.write_network(/*normalised=*/false);
+  EXPECT_NE(failure(recipe, options).find("another recipe"), std::string::npos);
+}
+
+TEST_F(Train, TakesTheScoresBeforeASoftmax) {
+  const Recipe recipe = tiny_.recipe(task_stage(1));
+  const TrainingResults plain = train(recipe, tiny_.options("plain"));
+  Graph graph = load_graph(tiny_.folder() / "tiny.onnx");
+  graph.nodes.push_back({.name = "softmax",
+                         .op = "Softmax",
+                         .domain = "",
+                         .inputs = {"logits"},
+                         .outputs = {"probabilities"},
+                         .attributes = {}});
+  const Value scores = graph.outputs[0].value;
+  graph.values["logits"] = scores;
+  graph.outputs = {{"probabilities", scores}};
+  save_graph(graph, tiny_.folder() / "tiny.onnx");
+  const TrainingResults results = train(recipe, tiny_.options("softmax"));
+  EXPECT_EQ(results.stages[0].epochs[0].loss, plain.stages[0].epochs[0].loss);
+  EXPECT_EQ(results.find("f32")->top1, plain.find("f32")->top1);
+}
+
+TEST_F(Train, FindsAnUnwritableFolderFirst) {
+  write_file(tiny_.folder() / "file", std::string_view("x"));
+  EXPECT_NE(failure(tiny_.recipe(sse_stage(1)), tiny_.options("file/out")), "");
+}
+
 TEST_F(Train, SaysWhatDoesNotFit) {
   struct Case {
     const char* what;
@@ -218,6 +279,8 @@ TEST_F(Train, SaysWhatDoesNotFit) {
       {"no cut point", [](Recipe& r) { r.student.until = "secnd"; }, "second"},
       {"no teacher", [](Recipe& r) { r.teacher = "tni.onnx"; }, "tni.onnx"},
       {"no such tensor", [](Recipe& r) { r.stages[0].loss.at = {"thrd"}; }, "third"},
+      {"nothing to reconstruct",
+       [](Recipe& r) { r.stages[0].loss.kind = LossKind::kReconstruction; }, "autoencoder"},
       {"no data", [](Recipe& r) { r.data.name = "nothing"; }, "nothing"},
       {"no test images", [](Recipe& r) { r.data.test = "nothing"; }, "nothing"},
       {"too large a bottleneck", [](Recipe& r) { r.student.channels = 4000; }, "bottleneck"},

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/hash.h"
 #include "train/result_files.h"
 
@@ -19,10 +21,11 @@ constexpr const char* kStateSchema = "isthmus.training_state";
 
 torch::Device device_from(const std::string& name) {
   try {
-    return torch::Device(name);
+    const torch::Device device(name);
+    if (device.is_cpu() || device.is_cuda()) return device;
   } catch (const c10::Error&) {
-    throw Error(ErrorKind::kInvalid, "a device is cpu, cuda or cuda:N: " + name);
   }
+  throw Error(ErrorKind::kInvalid, "a device is cpu, cuda or cuda:N: " + name);
 }
 
 std::string percent(const std::optional<double>& share) {
@@ -38,10 +41,19 @@ std::string line_of(const StageRecipe& stage, int epoch, const EpochResult& resu
   return line + fmt::format(", {:.0f} images/s", result.images_per_second);
 }
 
+// A file's content rather than where it lies.
+std::string identity_of(const Recipe& recipe, const std::string& model) {
+  if (model.empty()) return model;
+  const std::string found = find_model(recipe, model);
+  return std::filesystem::is_regular_file(found) ? sha256(read_file(found)) : found;
+}
+
 }  // namespace
 
 std::string training_hash(const Recipe& recipe) {
   Json document = to_json(recipe);
+  document["teacher"] = identity_of(recipe, recipe.teacher);
+  document["student"]["model"] = identity_of(recipe, recipe.student.model);
   for (const char* free : {"name", "note", "cost", "wire", "cache_mb"}) document.erase(free);
   document["data"].erase("test");
   document["data"].erase("test_limit");
@@ -54,11 +66,14 @@ std::string training_hash(Recipe recipe, std::size_t stages) {
 }
 
 Checkpoint shared_beginning(const Recipe& recipe, const std::filesystem::path& folder) {
-  for (std::size_t stages = recipe.stages.size() - 1; stages > 0; --stages) {
-    auto checkpoint = read_checkpoint(stages_file(folder, stages));
-    if (checkpoint && checkpoint->state.value("recipe", "") == training_hash(recipe, stages))
-      return std::move(*checkpoint);
-  }
+  for (std::size_t stages = recipe.stages.size() - 1; stages > 0; --stages)
+    // The last file is of a training that is done and has no more stages than these.
+    for (const auto& file : {stages_file(folder, stages), checkpoint_file(folder)}) {
+      auto checkpoint = read_checkpoint(file);
+      if (checkpoint && checkpoint->state.value("stage", std::size_t{0}) == stages &&
+          checkpoint->state.value("recipe", "") == training_hash(recipe, stages))
+        return std::move(*checkpoint);
+    }
   throw Error(ErrorKind::kNotFound,
               "the training in " + folder.string() + " does not begin as " + recipe.name +
                   " does: teacher, student, data, seed and first stages must be the same");
@@ -124,7 +139,31 @@ void Trainer::begin() {
   results_.untrained_top1 = measure_top1(parts(), split_.validation, 0);
 }
 
+// Each process reads the recipe and the checkpoint for itself.
+void Trainer::check_agreement() {
+  if (workers_.size() == 1) return;
+  constexpr std::size_t kDigits = 12;
+  const auto number = [](const std::string& hash) {
+    return static_cast<double>(std::stoull(hash.substr(0, kDigits), nullptr, 16));
+  };
+  const torch::Tensor own =
+      torch::tensor({static_cast<double>(stage_), static_cast<double>(epoch_),
+                     number(training_hash(recipe_)), number(sha256(to_onnx(student_.trained())))},
+                    torch::kDouble);
+  torch::Tensor sum = own.clone();
+  workers_.sum(sum);
+  // All see the same sum, but only those that differ from the mean know; so the doubt is shared.
+  torch::Tensor doubt = (sum - own * workers_.size()).abs().sum().reshape({1});
+  workers_.sum(doubt);
+  if (doubt.item<double>() != 0)
+    throw Error(ErrorKind::kInvalid,
+                "the processes of this training do not begin alike: all need the same recipe, seed "
+                "and files, and with --resume the same checkpoint in their folder");
+}
+
 void Trainer::run() {
+  for (const StageRecipe& stage : recipe_.stages) check_stage(parts(), stage);
+  check_agreement();
   if (stage_ == 0 && epoch_ == 0) begin();
   for (; stage_ < recipe_.stages.size(); ++stage_) run_stage(stage_);
 }
@@ -197,6 +236,11 @@ void Trainer::run_epoch(StageRun& run, std::size_t stage, int epoch) {
   share_statistics();
   check_weights(recipe, epoch);
   if (const auto validation = run.validate()) {
+    if (!std::isfinite(validation->loss))
+      throw Error(ErrorKind::kInvalid,
+                  fmt::format("the validation loss is not finite after epoch {} of stage {}: a "
+                              "smaller rate may help; nothing of this epoch is kept",
+                              epoch + 1, recipe.name));
     result.validation_loss = validation->loss;
     result.validation_top1 = validation->top1;
   }
@@ -210,19 +254,21 @@ void Trainer::run_epoch(StageRun& run, std::size_t stage, int epoch) {
 void Trainer::save(const std::string& optimizer) {
   if (!workers_.first()) return;
   const bool done = epoch_ == recipe_.stages[stage_].epochs;
-  Checkpoint checkpoint{.state = {{"schema", std::string(kStateSchema) + "/1"},
-                                  {"recipe", training_hash(recipe_)},
-                                  {"stage", done ? stage_ + 1 : stage_},
-                                  {"epoch", done ? 0 : epoch_},
-                                  {"step", step_},
-                                  {"results", to_json(results_)}},
-                        .network = to_onnx(student_.trained()),
-                        .optimizer = done ? "" : optimizer};
-  write_checkpoint(checkpoint_file(options_.folder), checkpoint);
+  const Checkpoint checkpoint{.state = {{"schema", std::string(kStateSchema) + "/1"},
+                                        {"recipe", training_hash(recipe_)},
+                                        {"stage", done ? stage_ + 1 : stage_},
+                                        {"epoch", done ? 0 : epoch_},
+                                        {"step", step_},
+                                        {"results", to_json(results_)}},
+                              .network = to_onnx(student_.trained()),
+                              .optimizer = done ? "" : optimizer};
+  // First, so that a kill between the two repeats the epoch rather than losing this file.
   if (done && stage_ + 1 < recipe_.stages.size()) {
-    checkpoint.state["recipe"] = training_hash(recipe_, stage_ + 1);
-    write_checkpoint(stages_file(options_.folder, stage_ + 1), checkpoint);
+    Checkpoint beginning = checkpoint;
+    beginning.state["recipe"] = training_hash(recipe_, stage_ + 1);
+    write_checkpoint(stages_file(options_.folder, stage_ + 1), beginning);
   }
+  write_checkpoint(checkpoint_file(options_.folder), checkpoint);
   write_document(metrics_file(options_.folder), to_json(results_));
 }
 

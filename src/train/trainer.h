@@ -29,6 +29,7 @@ class Trainer {
  private:
   TrainingParts parts();
   void begin();
+  void check_agreement();
   void run_stage(std::size_t stage);
   void run_epoch(StageRun& run, std::size_t stage, int epoch);
   void choose_rounding(const StageRecipe& stage);
@@ -55,7 +56,8 @@ class Trainer {
   double step_ = 0;
 };
 
-// What a checkpoint belongs to: a hash of all that training depends on. The wire and the test
+// What a checkpoint belongs to: a hash of all that training depends on, the teacher's content
+// included. The wire and the test
 // images are not among it, so they may change when a finished run is resumed.
 std::string training_hash(const Recipe& recipe);
 // The same of a recipe that ends after its first `stages` stages.

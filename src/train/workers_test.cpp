@@ -81,6 +81,7 @@ constexpr const char* kFolder = "ISTHMUS_TEST_FOLDER";
 constexpr const char* kDies = "ISTHMUS_TEST_DIES";
 constexpr int kDead = 9;
 constexpr const char* kNormalised = "ISTHMUS_TEST_NORMALISED";
+constexpr const char* kOwnSeed = "ISTHMUS_TEST_OWN_SEED";
 
 // The whole network from scratch, so that there is batch normalization only where it is asked for.
 Recipe shared_recipe(const TinyTraining& tiny) {
@@ -105,7 +106,9 @@ TEST(SharedTraining, DISABLED_Process) {
     options.status = [](const TrainStatus& status) {
       if (status.epoch == 2) _exit(kDead);
     };
-  train(shared_recipe(tiny), options);
+  Recipe recipe = shared_recipe(tiny);
+  if (std::getenv(kOwnSeed)) recipe.seed = std::strtoull(std::getenv("RANK"), nullptr, 10);
+  train(recipe, options);
 }
 
 class TwoProcesses : public testing::Test {
@@ -185,6 +188,14 @@ TEST_F(TwoProcesses, EndTogetherWhenOneIsGone) {
   EXPECT_NE(read_file(log_of(1)).find("is gone"), std::string::npos);
   // What the first had written is whole.
   EXPECT_TRUE(read_checkpoint(checkpoint_file(result(2))));
+}
+
+TEST_F(TwoProcesses, RefuseToMixTwoTrainings) {
+  Environment environment;
+  environment.set(kOwnSeed, "yes");
+  for (const int code : run(2, /*normalised=*/false, environment)) EXPECT_NE(code, 0);
+  for (int rank = 0; rank < 2; ++rank)
+    EXPECT_NE(read_file(log_of(rank)).find("do not begin alike"), std::string::npos);
 }
 
 }  // namespace
