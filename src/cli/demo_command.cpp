@@ -84,7 +84,7 @@ bool is_here(const ScenarioNetwork& network) {
 
 std::vector<LinkProfile> demo_links() {
   std::vector<LinkProfile> links;
-  for (const char* name : {"lora", "lte", "wifi-5", "wifi-20", "wifi-100"}) {
+  for (const char* name : {"lora", "lte", "wifi-1", "wifi-5", "wifi-20", "wifi-100"}) {
     try {
       links.push_back(link_preset(name));
     } catch (const Error& error) {

@@ -29,11 +29,12 @@ struct Preset {
   const char* trace = nullptr;
 };
 
-const std::array<Preset, 8>& presets() {
-  static const std::array<Preset, 8> all = {{
+const std::array<Preset, 9>& presets() {
+  static const std::array<Preset, 9> all = {{
       {"lora", 37.5e3, 50, kLoraWan},
       {"lte", 0, 25, {}, "traces/Verizon-LTE-short.up"},
       {"lte-poor", 0, 25, {}, "traces/ATT-LTE-driving-2016.up"},
+      {"wifi-1", 1e6, 2},
       {"wifi-5", 5e6, 2},
       {"wifi-20", 20e6, 2},
       {"wifi-100", 100e6, 2},

@@ -79,7 +79,8 @@ void check_link(const LinkProfile& profile);
 //   paper 1 used traces from "densely serviced areas". Latency 25 ms: assumed.
 // lte-poor: traces/ATT-LTE-driving-2016.up: 120 s, mean 1.9 Mb/s, one second in twenty under
 //   0.04 Mb/s, eight outages over a second (up to 4.1 s). Latency 25 ms: assumed.
-// wifi-5, wifi-20, wifi-100: 5, 20, 100 Mb/s; latency 2 ms: assumed.
+// wifi-1: 1 Mb/s, the lowest rate of 802.11 (DSSS, section 15), at the edge of a cell; wifi-5,
+// wifi-20, wifi-100: 5, 20, 100 Mb/s; latency 2 ms: assumed.
 // ethernet-94: 94.1 Mb/s and 0.4 ms for 64 bytes, both measured in paper 4, section 6.
 // local: unshaped.
 //

@@ -178,6 +178,7 @@ TEST(LinkPreset, KnowsRatesAndLatencies) {
   };
   for (const Case& c : {Case{"lora", 37.5e3, 0.05},
                         {"wifi-5", 5e6, 0.002},
+                        {"wifi-1", 1e6, 0.002},
                         {"wifi-20", 20e6, 0.002},
                         {"wifi-100", 100e6, 0.002},
                         {"ethernet-94", 94.1e6, 0.0004},
