@@ -82,9 +82,12 @@ bool is_here(const ScenarioNetwork& network) {
          there(network.small);
 }
 
-std::vector<LinkProfile> demo_links() {
+// `slow`: the edge of a cell too, where small bottlenecks have their place.
+std::vector<LinkProfile> demo_links(bool slow) {
+  std::vector<const char*> names = {"lora", "lte", "wifi-5", "wifi-20", "wifi-100"};
+  if (slow) names.insert(names.begin() + 2, "wifi-1");
   std::vector<LinkProfile> links;
-  for (const char* name : {"lora", "lte", "wifi-1", "wifi-5", "wifi-20", "wifi-100"}) {
+  for (const char* name : names) {
     try {
       links.push_back(link_preset(name));
     } catch (const Error& error) {
@@ -114,7 +117,6 @@ void add_built_in(Scenario& scenario, std::int64_t images) {
 Scenario demo_scenario(const DemoArgs& args) {
   Scenario scenario;
   scenario.name = "Isthmus demo";
-  scenario.links = demo_links();
   scenario.strategies = {"local",   "local-small", "raw",     "jpeg:95", "jpeg:75",    "jpeg:30",
                          "webp:90", "webp:50",     "cut/f32", "cut/u8",  "cut/u8+rans"};
   scenario.frames = args.frames;
@@ -124,6 +126,7 @@ Scenario demo_scenario(const DemoArgs& args) {
     if (is_here(demo.network)) add(scenario, demo, args.images);
   const bool real = !scenario.networks.empty();
   if (!real) add_built_in(scenario, args.images);
+  scenario.links = demo_links(/*slow=*/!real);
   // The weaker device for the smaller network, or there is nothing to choose.
   const std::string device = real ? "jetson-nano" : "raspberry-pi-4";
   scenario.device.preset = args.device.empty() ? device : args.device;
