@@ -18,10 +18,11 @@ enum Operand { kByInput, kByWeight };
 at::Tensor gradient_of_convolution(Operand by, const at::Tensor& gradient, const at::Tensor& input,
                                    const at::Tensor& weight, const PlaneDeconvolution& layer) {
   const std::vector<std::int64_t> no_output_padding(2, 0);
-  const auto gradients = at::convolution_backward(
-      gradient, input, weight, c10::nullopt, layer.stride, layer.padding, layer.dilation,
-      /*transposed=*/false, no_output_padding, layer.groups,
-      {by == kByInput, by == kByWeight, false});
+  const auto gradients =
+      at::convolution_backward(gradient, input, weight, at::OptionalIntArrayRef(), layer.stride,
+                               layer.padding, layer.dilation,
+                               /*transposed=*/false, no_output_padding, layer.groups,
+                               {by == kByInput, by == kByWeight, false});
   return by == kByInput ? std::get<0>(gradients) : std::get<1>(gradients);
 }
 
