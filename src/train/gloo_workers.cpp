@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "train/torch_error.h"
 
 namespace isthmus {
 namespace {
@@ -32,9 +33,6 @@ std::shared_ptr<gloo::transport::Device> device_towards(const std::string& addre
   return is_loopback(address) ? ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
                               : ProcessGroupGloo::createDefaultDevice();
 }
-
-// libtorch adds a backtrace.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 class GlooWorkers final : public Workers {
  public:

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "train/torch_error.h"
 #include "train/torch_operator.h"
 #include "train/torch_roles.h"
 #include "train/torch_tensor.h"
@@ -38,12 +39,6 @@ struct TorchSchedule {
   // Of the graph, by number.
   std::vector<std::size_t> inputs;
 };
-
-// The first line, without the trace of calls.
-std::string first_line(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  return text.substr(0, text.find('\n'));
-}
 
 }  // namespace
 

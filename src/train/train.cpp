@@ -11,6 +11,7 @@
 #include "plan/profile.h"
 #include "train/deploy.h"
 #include "train/result_files.h"
+#include "train/torch_error.h"
 #include "train/trainer.h"
 
 namespace isthmus {
@@ -92,10 +93,9 @@ TrainingResults train_and_deploy(const Recipe& recipe, const TrainOptions& optio
   return results;
 }
 
-// What no operator could be named for: its first line, as the rest is a backtrace.
+// What no operator could be named for.
 Error of_libtorch(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  const std::string line = text.substr(0, text.find('\n'));
+  const std::string line = first_line(error);
   if (line.find("out of memory") != std::string::npos ||
       line.find("allocate memory") != std::string::npos)
     return {ErrorKind::kUnsupported, "out of memory: a smaller batch or cache_mb may help"};
