@@ -1,12 +1,10 @@
 #include "lab/evaluate.h"
 
-#include <atomic>
-#include <exception>
+#include <memory>
 #include <mutex>
-#include <thread>
-#include <vector>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "lab/plan_runner.h"
 
 namespace isthmus {
@@ -14,16 +12,12 @@ namespace {
 
 // Shared by the threads of one evaluation.
 struct Tally {
-  std::atomic<std::int64_t> next{0};
   std::mutex mutex;
   Evaluation sum;
   double bytes = 0;
-  std::int64_t done = 0;
-  std::exception_ptr failure;
 };
 
-void count(Tally& tally, const LabelledImage& sample, const PlanOutput& output,
-           const Progress& progress, std::int64_t total) {
+void count(Tally& tally, const LabelledImage& sample, const PlanOutput& output) {
   const auto scores = output.answer.values<float>();
   if (sample.label >= static_cast<std::int64_t>(scores.size()))
     throw Error(ErrorKind::kInvalid, "the network has " + std::to_string(scores.size()) +
@@ -37,25 +31,6 @@ void count(Tally& tally, const LabelledImage& sample, const PlanOutput& output,
   for (const EdgeBytes& edge : output.bytes)
     if (!edge_from_name(edge.edge).to_part.empty())
       tally.bytes += static_cast<double>(edge.message);
-  ++tally.done;
-  if (progress) progress(tally.done, total);
-}
-
-void work(Tally& tally, const LoadedPlan& plan, const std::string& source, const ImageSet& images,
-          const Progress& progress) {
-  try {
-    PlanRunner runner(plan, source);
-    while (true) {
-      const std::int64_t index = tally.next++;
-      if (index >= images.count) return;
-      const LabelledImage sample = images.get(index);
-      count(tally, sample, runner.run(sample.image), progress, images.count);
-    }
-  } catch (...) {
-    const std::lock_guard lock(tally.mutex);
-    if (!tally.failure) tally.failure = std::current_exception();
-    tally.next = images.count;
-  }
 }
 
 }  // namespace
@@ -63,15 +38,18 @@ void work(Tally& tally, const LoadedPlan& plan, const std::string& source, const
 Evaluation evaluate(const LoadedPlan& plan, const std::string& source, const ImageSet& images,
                     int threads, const Progress& progress) {
   Tally tally;
-  {
-    std::vector<std::jthread> pool;
-    for (int i = 0; i < threads; ++i)
-      pool.emplace_back([&] { work(tally, plan, source, images, progress); });
-  }
-  if (tally.failure) std::rethrow_exception(tally.failure);
+  const auto make_worker = [&]() -> IndexWorker {
+    // Shared with nobody, but std::function wants to be copied.
+    const auto runner = std::make_shared<PlanRunner>(plan, source);
+    return [&, runner](std::int64_t i) {
+      const LabelledImage sample = images.get(i);
+      count(tally, sample, runner->run(sample.image));
+    };
+  };
+  for_each_index(images.count, threads, make_worker, progress);
   if (tally.sum.images == 0)
     throw Error(ErrorKind::kInvalid, "no image has a label, so there is no accuracy to measure");
-  tally.sum.bytes_per_frame = tally.bytes / static_cast<double>(tally.done);
+  tally.sum.bytes_per_frame = tally.bytes / static_cast<double>(images.count);
   return tally.sum;
 }
 

@@ -1,14 +1,11 @@
 #include "train/batches.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
 #include <numeric>
-#include <thread>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "core/rng.h"
 
 namespace isthmus {
@@ -16,14 +13,6 @@ namespace {
 
 // Streams of the recipe's seed.
 constexpr std::uint64_t kValidationStream = 0x76616c;
-
-// Shared by the threads that fill a pool.
-struct Filling {
-  std::atomic<std::int64_t> next{0};
-  std::mutex mutex;
-  std::int64_t done = 0;
-  std::exception_ptr failure;
-};
 
 std::size_t bytes_for(std::int64_t images, const Preprocess& preprocess) {
   const std::int64_t bytes = images * preprocess.height * preprocess.width * 3;
@@ -42,31 +31,15 @@ ImagePool::ImagePool(const Dataset& dataset, std::span<const std::int64_t> indic
       width_(preprocess.width),
       pixels_(bytes_for(static_cast<std::int64_t>(indices.size()), preprocess)),
       labels_(indices.size(), -1) {
-  Filling filling;
-  const auto total = static_cast<std::int64_t>(indices.size());
-  const auto work = [&] {
-    try {
-      for (std::int64_t i = filling.next++; i < total; i = filling.next++) {
-        const auto at = static_cast<std::size_t>(i);
-        const Sample sample = dataset.get(indices[at]);
-        const Tensor image = fit_image(sample.image, preprocess);
-        std::ranges::copy(image.values<std::uint8_t>(),
-                          pixels_.begin() + static_cast<std::ptrdiff_t>(at * image_bytes()));
-        labels_[at] = sample.label;
-        const std::lock_guard lock(filling.mutex);
-        if (progress) progress(++filling.done, total);
-      }
-    } catch (...) {
-      const std::lock_guard lock(filling.mutex);
-      if (!filling.failure) filling.failure = std::current_exception();
-      filling.next = total;
-    }
+  const auto read = [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    const Sample sample = dataset.get(indices[at]);
+    const Tensor image = fit_image(sample.image, preprocess);
+    std::ranges::copy(image.values<std::uint8_t>(),
+                      pixels_.begin() + static_cast<std::ptrdiff_t>(at * image_bytes()));
+    labels_[at] = sample.label;
   };
-  {
-    std::vector<std::jthread> pool;
-    for (int i = 0; i < threads; ++i) pool.emplace_back(work);
-  }
-  if (filling.failure) std::rethrow_exception(filling.failure);
+  for_each_index(count(), threads, [&] { return read; }, progress);
 }
 
 std::vector<std::int64_t> shuffled(std::vector<std::int64_t> indices, std::uint64_t seed) {
