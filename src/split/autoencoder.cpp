@@ -68,12 +68,12 @@ Student make_autoencoder_student(const Graph& teacher, const StudentSpec& spec) 
   const StudentDesign design = design_autoencoder(task, spec);
   const std::string encoder = free_prefix(teacher, "encoder");
   const std::string decoder = free_prefix(teacher, "decoder");
-  const std::string entry = free_prefix(teacher, "autoencoder") + ".input";
 
   GraphBuilder net("autoencoder", {.seed = spec.seed, .opset = teacher.opset()});
   Student student;
-  net.input(entry, teacher.value_of(spec.until).shape);
-  student.bottleneck = write_layers(net, entry, design.encoder, encoder);
+  student.source = free_prefix(teacher, "autoencoder") + ".input";
+  net.input(student.source, teacher.value_of(spec.until).shape);
+  student.bottleneck = write_layers(net, student.source, design.encoder, encoder);
   const std::string output = write_layers(net, student.bottleneck, design.decoder, decoder);
   net.output(output);
   student.target = spec.until;

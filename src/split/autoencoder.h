@@ -15,9 +15,9 @@ namespace isthmus {
 StudentDesign design_autoencoder(const DesignTask& task, const StudentSpec& spec);
 
 // The encoder's and decoder's regions are the added layers ("encoder.", "decoder."); the tail is
-// the whole teacher, also what of it runs before the autoencoder and makes "autoencoder.input", the
-// tensor that was called `until`. Throws as design_task does, and Error{kInvalid} for a bottleneck
-// that is not smaller than the tensor.
+// the whole teacher, also what of it runs before the autoencoder and makes `source`, the tensor
+// that was called `until`. Throws as design_task does, and Error{kInvalid} for a bottleneck that is
+// not smaller than the tensor.
 Student make_autoencoder_student(const Graph& teacher, const StudentSpec& spec);
 
 }  // namespace isthmus

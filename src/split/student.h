@@ -21,6 +21,8 @@ struct Student {
   // empty if it stands for none. Names of kept tensors do not change, so a tensor of the teacher
   // behind the target can be compared with the student's by name (paper 1, eq. 4).
   std::string target;
+  // kAutoencoder: what goes into it, the teacher's values of `target`. Empty for the other kinds.
+  std::string source;
   // Initializers of each region: every initializer of the graph, constants and running statistics
   // too, is in exactly one. The tail is what is kept of the teacher (kClassifier: see there): same
   // names, and the teacher's weights to begin with.

@@ -185,7 +185,20 @@ TEST(Autoencoder, StandsBehindTheUnmodifiedTeacher) {
   };
   EXPECT_EQ(count("ConvTranspose"), 4);
   EXPECT_EQ(count("Conv"), std::ranges::count(teacher.nodes, std::string("Conv"), &Node::op) + 4);
-  EXPECT_EQ(student.graph.value_of("autoencoder.input").shape, teacher.value_of("stage2.2").shape);
+  EXPECT_EQ(student.graph.value_of(student.source).shape, teacher.value_of("stage2.2").shape);
+}
+
+TEST(Autoencoder, StandsInATeacherThatHasOneAlready) {
+  const Graph teacher = build_network("resnet20");
+  const Student first = make_autoencoder_student(teacher, {.until = "stage2.2"});
+  const Student second = make_autoencoder_student(first.graph, {.until = "stage3.1"});
+  EXPECT_NE(second.source, first.source);
+  // What goes in is what the teacher's last layer of the block makes.
+  const std::ptrdiff_t maker = first.graph.producer_of("stage3.1");
+  const std::ptrdiff_t same = second.graph.producer_of(second.source);
+  ASSERT_GE(same, 0);
+  EXPECT_EQ(second.graph.nodes[static_cast<std::size_t>(same)].name,
+            first.graph.nodes[static_cast<std::size_t>(maker)].name);
 }
 
 TEST(Autoencoder, IsSmallerThanItsTensor) {

@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
-#include "data/known_models.h"
 
 namespace isthmus {
 namespace {
@@ -302,33 +301,10 @@ Json to_json(const WireRecipe& wire) {
 std::string_view to_string(RecipeKind kind) { return text_of(kind, kKinds); }
 std::string_view to_string(LossKind kind) { return text_of(kind, kLosses); }
 
-Augmentation augmentation_of(const DataRecipe& data) {
-  const auto has = [&](const char* word) {
-    return std::ranges::find(data.augment, word) != data.augment.end();
-  };
-  return {.padding = has("crop") ? data.padding : 0,
-          .border = data.border,
-          .flip = has("flip"),
-          .least_area = data.least_area};
-}
-
 std::vector<std::string> regions_of(RecipeKind kind) {
   if (kind == RecipeKind::kNetwork) return {"body"};
   if (kind == RecipeKind::kClassifier) return {"classifier", "body"};
   return {"encoder", "decoder", "tail"};
-}
-
-StudentSpec student_spec(const Recipe& recipe, std::int64_t classes) {
-  const StudentRecipe& student = recipe.student;
-  return {.kind = student_kind_from_string(to_string(student.kind)),
-          .preset = student.preset,
-          .until = student.until,
-          .channels = student.channels,
-          .patch = student.patch,
-          .budget = student.budget,
-          .linear = student.linear,
-          .classes = classes,
-          .seed = recipe.seed};
 }
 
 Recipe recipe_from_json(const Json& document, const std::string& where, const fs::path& folder) {
@@ -384,19 +360,6 @@ Json to_json(const Recipe& recipe) {
           {"seed", recipe.seed},
           {"precision", text_of(recipe.precision, kPrecisions)},
           {"cache_mb", recipe.cache_mb}};
-}
-
-std::string find_model(const Recipe& recipe, const std::string& model) {
-  if (model.starts_with("zoo:")) return model;
-  for (const fs::path& place : {recipe.folder / model, fs::path(model)})
-    if (fs::is_regular_file(place)) return place.lexically_normal().string();
-  if (const auto known = find_known_model(model))
-    return (fs::is_directory(*known) ? *known / "model.onnx" : *known).string();
-  std::string folders;
-  for (const fs::path& folder : model_folders()) folders += ", nor a name in " + folder.string();
-  throw Error(ErrorKind::kNotFound, "no network " + model + ": neither a file in " +
-                                        fs::absolute(recipe.folder).lexically_normal().string() +
-                                        " or here" + folders);
 }
 
 }  // namespace isthmus

@@ -10,7 +10,6 @@
 
 #include "core/json_fwd.h"
 #include "data/augment.h"
-#include "split/student.h"
 
 namespace isthmus {
 
@@ -166,15 +165,9 @@ struct Recipe {
 std::string_view to_string(RecipeKind kind);
 std::string_view to_string(LossKind kind);
 
-// How the training images are varied.
-Augmentation augmentation_of(const DataRecipe& data);
-
 // What a stage may train. Students: encoder, decoder, tail. kClassifier: classifier (the new
 // layer), body. kNetwork: body.
 std::vector<std::string> regions_of(RecipeKind kind);
-
-// What make_student is to build; not for kNetwork. `classes` for kClassifier.
-StudentSpec student_spec(const Recipe& recipe, std::int64_t classes);
 
 // Reads schema isthmus.recipe/1. Throws Error{kInvalid} that names file and field.
 Recipe recipe_from_json(const Json& document, const std::string& where,
@@ -182,10 +175,5 @@ Recipe recipe_from_json(const Json& document, const std::string& where,
 Recipe read_recipe(const std::filesystem::path& file);
 // With every default written out.
 Json to_json(const Recipe& recipe);
-
-// The file of a teacher or model, or "zoo:...": in the recipe's folder, in the working folder, or a
-// name in the model folders (data/known_models.h). Throws Error{kNotFound} that says where it was
-// looked for.
-std::string find_model(const Recipe& recipe, const std::string& model);
 
 }  // namespace isthmus

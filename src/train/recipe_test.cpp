@@ -141,15 +141,5 @@ TEST(Recipe, ThoseOfTheRepositoryAreRecipes) {
   EXPECT_GE(names.size(), 4U);
 }
 
-TEST(FindModel, LooksBesideTheRecipeFirst) {
-  const TemporaryFolder folder;
-  write_file(folder.path() / "net.onnx", std::string_view("x"));
-  Recipe recipe;
-  recipe.folder = folder.path();
-  EXPECT_EQ(find_model(recipe, "net.onnx"), (folder.path() / "net.onnx").string());
-  EXPECT_EQ(find_model(recipe, "zoo:resnet20"), "zoo:resnet20");
-  EXPECT_THROW(find_model(recipe, "nowhere.onnx"), Error);
-}
-
 }  // namespace
 }  // namespace isthmus

@@ -11,7 +11,7 @@ StageLoss::StageLoss(const TrainingTask& task, const LossRecipe& loss)
   switch (loss.kind) {
     case LossKind::kSse:
     case LossKind::kGhnd: teacher_ = compared_; break;
-    case LossKind::kReconstruction: student_.emplace_back(kAutoencoderInput); break;
+    case LossKind::kReconstruction: student_.push_back(task.student.source); break;
     case LossKind::kCrossEntropy: student_ = {task.output}; break;
     case LossKind::kDistillation:
       student_ = {task.output};
@@ -39,7 +39,7 @@ torch::Tensor StageLoss::of(const TorchValues& student, const TorchValues& teach
     case LossKind::kDistillation:
       return distillation(teacher.at(task_.output), student.at(task_.output), labels, loss_);
     case LossKind::kReconstruction:
-      return squared_difference(student.at(kAutoencoderInput).detach(),
+      return squared_difference(student.at(task_.student.source).detach(),
                                 student.at(compared_.front()));
     case LossKind::kSse:
     case LossKind::kGhnd: break;
@@ -54,7 +54,7 @@ StudentRun run_student(TorchGraph& student, const TrainingTask& task, const torc
   const std::string& bottleneck = task.student.bottleneck;
   std::vector<std::string> before = {bottleneck};
   std::vector<std::string> behind = wanted;
-  if (const auto found = std::ranges::find(behind, kAutoencoderInput); found != behind.end()) {
+  if (const auto found = std::ranges::find(behind, task.student.source); found != behind.end()) {
     before.push_back(*found);
     behind.erase(found);
   }

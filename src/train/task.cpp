@@ -1,15 +1,19 @@
 #include "train/task.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "core/error.h"
 #include "core/text.h"
+#include "data/known_models.h"
 #include "train/torch_operator.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {
 namespace {
+
+namespace fs = std::filesystem;
 
 // -1 if unknown.
 std::int64_t scores_of(const Graph& graph) {
@@ -161,6 +165,42 @@ std::string scores_before_softmax(const Graph& graph) {
 }
 
 }  // namespace
+
+std::string find_model(const Recipe& recipe, const std::string& model) {
+  if (model.starts_with("zoo:")) return model;
+  for (const fs::path& place : {recipe.folder / model, fs::path(model)})
+    if (fs::is_regular_file(place)) return place.lexically_normal().string();
+  if (const auto known = find_known_model(model))
+    return (fs::is_directory(*known) ? *known / "model.onnx" : *known).string();
+  std::string folders;
+  for (const fs::path& folder : model_folders()) folders += ", nor a name in " + folder.string();
+  throw Error(ErrorKind::kNotFound, "no network " + model + ": neither a file in " +
+                                        fs::absolute(recipe.folder).lexically_normal().string() +
+                                        " or here" + folders);
+}
+
+Augmentation augmentation_of(const DataRecipe& data) {
+  const auto has = [&](const char* word) {
+    return std::ranges::find(data.augment, word) != data.augment.end();
+  };
+  return {.padding = has("crop") ? data.padding : 0,
+          .border = data.border,
+          .flip = has("flip"),
+          .least_area = data.least_area};
+}
+
+StudentSpec student_spec(const Recipe& recipe, std::int64_t classes) {
+  const StudentRecipe& student = recipe.student;
+  return {.kind = student_kind_from_string(to_string(student.kind)),
+          .preset = student.preset,
+          .until = student.until,
+          .channels = student.channels,
+          .patch = student.patch,
+          .budget = student.budget,
+          .linear = student.linear,
+          .classes = classes,
+          .seed = recipe.seed};
+}
 
 std::vector<std::string> TrainingTask::initializers_of(const StageRecipe& stage) const {
   std::vector<std::string> names;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "data/model_card.h"
 #include "data/preprocess.h"
@@ -13,6 +14,17 @@
 #include "train/recipe.h"
 
 namespace isthmus {
+
+// The file of a teacher or model, or "zoo:...": in the recipe's folder, in the working folder, or a
+// name in the model folders (data/known_models.h). Throws Error{kNotFound} that says where it was
+// looked for.
+std::string find_model(const Recipe& recipe, const std::string& model);
+
+// How the training images are varied.
+Augmentation augmentation_of(const DataRecipe& data);
+
+// What make_student is to build; not for kNetwork. `classes` for kClassifier.
+StudentSpec student_spec(const Recipe& recipe, std::int64_t classes);
 
 // The networks of a recipe, made and checked against its data.
 struct TrainingTask {
@@ -39,9 +51,6 @@ struct TrainingTask {
 // the data set has not, or classes that are not the network's, or a tensor of a loss that is not in
 // both networks (with the nearest).
 TrainingTask make_task(const Recipe& recipe, const Dataset& training);
-
-// Where an autoencoder's student has what went into it.
-inline constexpr const char* kAutoencoderInput = "autoencoder.input";
 
 // The tensors that a stage compares, in the order of its weights.
 std::vector<std::string> compared_tensors(const TrainingTask& task, const LossRecipe& loss);
