@@ -41,7 +41,6 @@ void show(const TrainStatus& status) {
 
 std::string command_of(const TrainArgs& args) {
   std::string command = "isthmus train " + args.recipe + " -o " + args.folder;
-  if (!args.begin_with.empty()) command += " --begin-with " + args.begin_with;
   if (args.device != "cpu") command += " --device " + args.device;
   if (args.limit_images > 0) command += fmt::format(" --limit-images {}", args.limit_images);
   if (args.seed) command += fmt::format(" --seed {}", *args.seed);
@@ -67,11 +66,15 @@ void run(const TrainArgs& args) {
     recipe.data.limit = args.limit_images;
     recipe.data.test_limit = args.limit_images;
   }
+  if (args.first_stage) {
+    std::cout << first_stage_of(recipe) << '\n';
+    return;
+  }
   TrainOptions options;
   options.folder = args.folder;
   options.command = command_of(args);
   options.resume = args.resume;
-  options.begin_with = args.begin_with;
+  options.begin_with.assign(args.begin_with.begin(), args.begin_with.end());
   options.device = args.device;
   options.threads = args.threads;
   options.say = [](const std::string& line) { fmt::print(stderr, "{}\n", line); };

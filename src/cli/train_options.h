@@ -12,8 +12,10 @@ namespace isthmus {
 struct TrainArgs {
   std::string recipe;
   std::string folder;
+  // Instead of training.
+  bool first_stage = false;
   bool resume = false;
-  std::string begin_with;
+  std::vector<std::string> begin_with;
   std::string device = "cpu";
   int threads = 2;
   std::int64_t limit_images = 0;
@@ -24,7 +26,7 @@ struct TrainArgs {
 // Adds them to a command, or to a program of their own.
 void add_train_options(CLI::App* command, TrainArgs& args);
 inline constexpr const char* kTrainExample =
-    "isthmus train recipes/signs/bottleneck-3.yaml -o results/signs-3";
+    "isthmus train recipes/signs/split-3ch.yaml -o out";
 
 // The arguments that give these options again.
 std::vector<std::string> to_arguments(const TrainArgs& args);

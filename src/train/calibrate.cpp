@@ -1,14 +1,11 @@
 #include "train/calibrate.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
-#include <thread>
 
 #include "codec/codec.h"
 #include "codec/rans_tables.h"
+#include "core/parallel.h"
 #include "engine/engine.h"
 
 namespace isthmus {
@@ -28,29 +25,12 @@ std::vector<Tensor> head_outputs(const Graph& head, const ImagePool& pool,
                                  const Progress& progress) {
   const auto engine = make_engine(head);
   std::vector<Tensor> outputs(indices.size());
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::int64_t done = 0;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (std::size_t i = next++; i < indices.size(); i = next++) {
-        const std::vector<Tensor> input{normalise(image_tensor(pool, indices[i]), normalization)};
-        outputs[i] = engine->run(input).front();
-        const std::lock_guard lock(mutex);
-        if (progress) progress(++done, static_cast<std::int64_t>(indices.size()));
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = indices.size();
-    }
+  const auto run = [&](std::int64_t i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::vector<Tensor> input{normalise(image_tensor(pool, indices[at]), normalization)};
+    outputs[at] = engine->run(input).front();
   };
-  {
-    std::vector<std::jthread> pool_of_threads;
-    for (int i = 0; i < threads; ++i) pool_of_threads.emplace_back(work);
-  }
-  if (failure) std::rethrow_exception(failure);
+  for_each_index(static_cast<std::int64_t>(indices.size()), threads, [&] { return run; }, progress);
   return outputs;
 }
 
@@ -67,8 +47,11 @@ ValueRange range_with_step(ValueRange observed, double step) {
   constexpr double kSteps = 255;
   if (step <= 0) return observed;
   // Zero has a code of its own wherever the range is, so that it is exact.
-  const double first = std::min(0.0, std::floor(static_cast<double>(observed.min) / step));
-  if (static_cast<double>(observed.max) > (first + kSteps) * step) return observed;
+  const double low = std::min(0.0, static_cast<double>(observed.min));
+  const double high = std::max(0.0, static_cast<double>(observed.max));
+  // One step goes where the lowest value is rounded down to a multiple.
+  if (high > (std::floor(low / step) + kSteps) * step) step = (high - low) / (kSteps - 1);
+  const double first = std::floor(low / step);
   return {static_cast<float>(first * step), static_cast<float>((first + kSteps) * step)};
 }
 

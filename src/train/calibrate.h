@@ -21,7 +21,9 @@ std::vector<Tensor> head_outputs(const Graph& head, const ImagePool& pool,
 ValueRange range_of_samples(std::span<const Tensor> samples);
 
 // The range of 256 values whose neighbours are `step` apart, zero among them, that begins at or
-// below the observed one. The observed range itself if it has more than 256 steps, or for step 0.
+// below the observed one and ends at or above it. Where 256 values do not reach so far, a larger
+// step: as large as 254 of them need for what lies between zero and the observed values. The
+// observed range itself for step 0.
 ValueRange range_with_step(ValueRange observed, double step);
 
 // A codec of the bottleneck with what it has to know.

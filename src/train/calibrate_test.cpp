@@ -25,9 +25,23 @@ TEST(RangeWithStep, HasZeroOnItsGridAndTheObservedInside) {
   }
 }
 
-TEST(RangeWithStep, IsTheObservedWhereThatIsFiner) {
+TEST(RangeWithStep, IsTheObservedWithoutAStep) {
   EXPECT_EQ(range_with_step({-1, 1}, 0), (ValueRange{-1, 1}));
-  EXPECT_EQ(range_with_step({-100, 100}, 0.1), (ValueRange{-100, 100}));
+}
+
+TEST(RangeWithStep, TakesALargerStepWhereTheSpanHasOutgrownIt) {
+  for (const ValueRange observed :
+       {ValueRange{-100, 100}, ValueRange{0, 200}, ValueRange{-99.97F, 0.4F}, ValueRange{30, 31}}) {
+    SCOPED_TRACE(observed.min);
+    const ValueRange range = range_with_step(observed, 0.1);
+    EXPECT_LE(range.min, observed.min);
+    EXPECT_GE(range.max, observed.max);
+    const AffineGrid grid(range);
+    const double reach = std::max(0.0F, observed.max) - std::min(0.0F, observed.min);
+    EXPECT_GT(grid.step(), 0.1);
+    EXPECT_LT(grid.step(), reach / 253);
+    EXPECT_NE(std::ranges::find(grid.values(), 0.0F), grid.values().end());
+  }
 }
 
 TEST(Calibrated, GivesACodecWhatItNeeds) {

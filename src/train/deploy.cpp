@@ -203,8 +203,17 @@ class ResultWriter {
 
   void set_step(double step) {
     coarse_ = range_with_step(observed_, step);
+    levels_ = 256;
+    if (step <= 0) return;
+    const double taken = AffineGrid(coarse_).step();
     const double span = static_cast<double>(observed_.max) - static_cast<double>(observed_.min);
-    levels_ = step > 0 ? static_cast<int>(std::lround(span / step)) + 1 : 256;
+    levels_ = static_cast<int>(std::lround(span / taken)) + 1;
+    constexpr double kRounding = 1 + 1e-5;
+    if (taken > step * kRounding)
+      options_.say(
+          fmt::format("the bottleneck has outgrown 255 steps of {:.3g}: u8+rans takes "
+                      "steps of {:.3g}",
+                      step, taken));
   }
 
   void choose_levels() {

@@ -1,6 +1,7 @@
 #include "train/train.h"
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "plan/profile.h"
 #include "train/deploy.h"
 #include "train/result_files.h"
+#include "train/shared_beginning.h"
 #include "train/torch_error.h"
 #include "train/trainer.h"
 
@@ -50,7 +52,15 @@ std::optional<Checkpoint> checkpoint_of(const Recipe& recipe, const TrainOptions
                                          "another folder");
   }
   if (options.begin_with.empty()) return std::nullopt;
-  return shared_beginning(recipe, options.begin_with);
+  auto beginning = shared_beginning(recipe, options.begin_with);
+  if (!beginning) {
+    options.say("no training to begin with has the first stage of " + recipe.name +
+                ": teacher, student, data, seed and stage must be the same; beginning anew");
+    return std::nullopt;
+  }
+  options.say(fmt::format("taking over {} of {} stages from {}", beginning->stages,
+                          recipe.stages.size(), beginning->folder.string()));
+  return std::move(beginning->checkpoint);
 }
 
 // Only the first process talks.
@@ -103,6 +113,8 @@ Error of_libtorch(const c10::Error& error) {
 }
 
 }  // namespace
+
+std::string first_stage_of(const Recipe& recipe) { return training_hash(recipe, 1); }
 
 TrainingResults train(const Recipe& recipe, const TrainOptions& given) {
   const auto workers = workers_from_environment();

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/progress.h"
 #include "core/training_results.h"
@@ -35,9 +36,9 @@ struct TrainOptions {
   std::string command;
   // Goes on from the folder's checkpoint; from the beginning where there is none.
   bool resume = false;
-  // The folder of another training whose first stages are taken over where they are this recipe's;
-  // empty: none.
-  std::filesystem::path begin_with;
+  // Folders of other trainings: the most first stages that one of them shares with this recipe are
+  // taken over.
+  std::vector<std::filesystem::path> begin_with;
   // "cpu", "cuda", "cuda:1".
   std::string device = "cpu";
   // Of libtorch, and images at a time for reading and for accuracies.
@@ -59,5 +60,9 @@ struct TrainOptions {
 // networks or data, and a loss that is no longer finite (saying at which step); Error{kIo} for a
 // full disk; Error{kInterrupted}. Whatever happens, the last checkpoint stays whole.
 TrainingResults train(const Recipe& recipe, const TrainOptions& options);
+
+// Equal for recipes whose first stage is the same training: a hash of all that it depends on, seed,
+// data and the teacher's content included.
+std::string first_stage_of(const Recipe& recipe);
 
 }  // namespace isthmus

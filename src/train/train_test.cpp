@@ -93,22 +93,56 @@ TEST_F(Train, BeginsWithTheStagesThatAnotherHasTrained) {
   recipe.stages[1].loss.label_smoothing = 0.1;
   train(recipe, tiny_.options("whole"));
   TrainOptions options = tiny_.options("shared");
-  options.begin_with = tiny_.result("first");
+  options.begin_with = {tiny_.result("first")};
   const TrainingResults results = train(recipe, options);
   EXPECT_EQ(student("shared"), student("whole"));
   EXPECT_NE(student("shared"), student("first"));
   EXPECT_EQ(results.stages[0].epochs.size(), 1U);
 }
 
-TEST_F(Train, RefusesABeginningThatIsNotItsOwn) {
+// Of several the one that has done the most of it.
+TEST_F(Train, FindsTheTrainingThatItBeginsWith) {
   Recipe recipe = tiny_.recipe(sse_stage(1));
-  recipe.stages.push_back(task_stage(1));
+  train(recipe, tiny_.options("one stage"));
+  const std::string first = first_stage_of(recipe);
+  for (int i = 0; i < 2; ++i) recipe.stages.push_back(task_stage(1));
   for (StageRecipe& stage : recipe.stages) stage.optimizer.batch = 16;
+  EXPECT_EQ(first_stage_of(recipe), first);
+  train(recipe, tiny_.options("two stages"));
+  Recipe other = recipe;
+  other.seed = 2;
+  EXPECT_NE(first_stage_of(other), first);
+  train(other, tiny_.options("another seed"));
+
+  recipe.stages[2].loss.label_smoothing = 0.1;
+  TrainOptions options = tiny_.options("out");
+  std::string said;
+  options.say = [&](const std::string& line) { said += line + '\n'; };
+  for (const char* name : {"another seed", "one stage", "two stages"})
+    options.begin_with.push_back(tiny_.result(name));
+  train(recipe, options);
+  EXPECT_NE(said.find("taking over 2 of 3 stages from " + tiny_.result("two stages").string()),
+            std::string::npos)
+      << said;
+}
+
+TEST_F(Train, BeginsAnewWhereNoOtherBeginsSo) {
+  Recipe recipe = tiny_.recipe(sse_stage(1));
   train(recipe, tiny_.options("first"));
+  recipe.stages.push_back(task_stage(1));
+  recipe.stages.back().optimizer.batch = 16;
   recipe.seed = 2;
+  train(recipe, tiny_.options("whole"));
   TrainOptions options = tiny_.options("shared");
-  options.begin_with = tiny_.result("first");
-  EXPECT_NE(failure(recipe, options).find("does not begin as tiny does"), std::string::npos);
+  options.begin_with = {tiny_.result("first")};
+  std::string said;
+  options.say = [&](const std::string& line) { said += line + '\n'; };
+  train(recipe, options);
+  EXPECT_NE(said.find("beginning anew"), std::string::npos) << said;
+  EXPECT_EQ(student("shared"), student("whole"));
+  options = tiny_.options("none");
+  options.begin_with = {tiny_.result("frist")};
+  EXPECT_NE(failure(recipe, options).find("frist"), std::string::npos);
 }
 
 // An epoch of each; what the students are is tested with the students.
@@ -152,6 +186,21 @@ TEST_F(Train, ARateTermShortensTheCodes) {
   const TrainingResults results = train(recipe, tiny_.options("b"));
   EXPECT_LT(results.find("u8+rans")->bytes_per_frame, 0.8 * without);
   EXPECT_LT(*results.stages[0].epochs.back().bits, *results.stages[0].epochs.front().bits);
+}
+
+// 255 steps of what the bottleneck spans before training are too few for what it spans behind it.
+TEST_F(Train, SaysWhereTheBottleneckHasOutgrownTheStep) {
+  Recipe recipe = tiny_.recipe(sse_stage(6));
+  recipe.stages[0].optimizer.rate = 0.01;
+  recipe.stages[0].loss.rate_weight = 1e-6;
+  recipe.stages[0].loss.rate_levels = 256;
+  TrainOptions options = tiny_.options("out");
+  std::string said;
+  options.say = [&](const std::string& line) { said += line + '\n'; };
+  const TrainingResults results = train(recipe, options);
+  EXPECT_NE(said.find("has outgrown 255 steps"), std::string::npos) << said;
+  EXPECT_LE(results.find("u8+rans")->levels, 256);
+  EXPECT_GE(results.find("u8+rans")->levels, 250);
 }
 
 TEST_F(Train, NamesAnOperatorThatHasNoGradient) {
@@ -229,7 +278,7 @@ TEST_F(Train, ContinuesATrainingOfFewerStages) {
   recipe.stages.back().optimizer.batch = 16;
   train(recipe, tiny_.options("whole"));
   TrainOptions options = tiny_.options("more");
-  options.begin_with = tiny_.result("one");
+  options.begin_with = {tiny_.result("one")};
   train(recipe, options);
   EXPECT_EQ(student("more"), student("whole"));
 }

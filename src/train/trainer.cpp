@@ -8,9 +8,9 @@
 
 #include "core/clock.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/hash.h"
 #include "train/result_files.h"
+#include "train/shared_beginning.h"
 
 namespace isthmus {
 namespace {
@@ -41,43 +41,7 @@ std::string line_of(const StageRecipe& stage, int epoch, const EpochResult& resu
   return line + fmt::format(", {:.0f} images/s", result.images_per_second);
 }
 
-// A file's content rather than where it lies.
-std::string identity_of(const Recipe& recipe, const std::string& model) {
-  if (model.empty()) return model;
-  const std::string found = find_model(recipe, model);
-  return std::filesystem::is_regular_file(found) ? sha256(read_file(found)) : found;
-}
-
 }  // namespace
-
-std::string training_hash(const Recipe& recipe) {
-  Json document = to_json(recipe);
-  document["teacher"] = identity_of(recipe, recipe.teacher);
-  document["student"]["model"] = identity_of(recipe, recipe.student.model);
-  for (const char* free : {"name", "note", "cost", "wire", "cache_mb"}) document.erase(free);
-  document["data"].erase("test");
-  document["data"].erase("test_limit");
-  return sha256(document.dump());
-}
-
-std::string training_hash(Recipe recipe, std::size_t stages) {
-  recipe.stages.resize(stages);
-  return training_hash(recipe);
-}
-
-Checkpoint shared_beginning(const Recipe& recipe, const std::filesystem::path& folder) {
-  for (std::size_t stages = recipe.stages.size() - 1; stages > 0; --stages)
-    // The last file is of a training that is done and has no more stages than these.
-    for (const auto& file : {stages_file(folder, stages), checkpoint_file(folder)}) {
-      auto checkpoint = read_checkpoint(file);
-      if (checkpoint && checkpoint->state.value("stage", std::size_t{0}) == stages &&
-          checkpoint->state.value("recipe", "") == training_hash(recipe, stages))
-        return std::move(*checkpoint);
-    }
-  throw Error(ErrorKind::kNotFound,
-              "the training in " + folder.string() + " does not begin as " + recipe.name +
-                  " does: teacher, student, data, seed and first stages must be the same");
-}
 
 Trainer::Trainer(const Recipe& recipe, const TrainingTask& task, const ImagePool& pool,
                  Workers& workers, const TrainOptions& options, TrainingResults& results)

@@ -56,15 +56,4 @@ class Trainer {
   double step_ = 0;
 };
 
-// What a checkpoint belongs to: a hash of all that training depends on, the teacher's content
-// included. The wire and the test
-// images are not among it, so they may change when a finished run is resumed.
-std::string training_hash(const Recipe& recipe);
-// The same of a recipe that ends after its first `stages` stages.
-std::string training_hash(Recipe recipe, std::size_t stages);
-
-// What the training in `folder` has done that this recipe begins with too: the checkpoint after the
-// most of its stages, but not after all. Throws Error{kNotFound} if there is none.
-Checkpoint shared_beginning(const Recipe& recipe, const std::filesystem::path& folder);
-
 }  // namespace isthmus
