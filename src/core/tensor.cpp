@@ -125,6 +125,28 @@ Tensor Tensor::reshaped(Shape shape) const {
   return result;
 }
 
+Tensor Tensor::slice(std::size_t axis, std::int64_t begin, std::int64_t end) const {
+  if (axis >= shape_.size() || begin < 0 || end < begin || end > shape_[axis])
+    throw Error(ErrorKind::kInvalid, "there is no piece " + std::to_string(begin) + ':' +
+                                         std::to_string(end) + " of axis " + std::to_string(axis) +
+                                         " in " + to_string(shape_));
+  Shape shape = shape_;
+  shape[axis] = end - begin;
+  const auto at = shape_.begin() + static_cast<std::ptrdiff_t>(axis);
+  const auto rows = static_cast<std::size_t>(element_count(Shape(shape_.begin(), at)));
+  const auto row =
+      static_cast<std::size_t>(element_count(Shape(at, shape_.end()))) * byte_size(type_);
+  const std::size_t step = shape_[axis] == 0 ? 0 : row / static_cast<std::size_t>(shape_[axis]);
+  const std::size_t offset = static_cast<std::size_t>(begin) * step;
+  const std::size_t length = static_cast<std::size_t>(end - begin) * step;
+  if (rows == 1) return adopt(type_, std::move(shape), {data_ + offset, length}, owner_);
+  Tensor result(type_, std::move(shape));
+  std::byte* out = result.mutable_bytes().data();
+  for (std::size_t i = 0; i < rows && length > 0; ++i)
+    std::memcpy(out + i * length, data_ + i * row + offset, length);
+  return result;
+}
+
 double max_relative_difference(const Tensor& a, const Tensor& b) {
   if (a.dtype() != DType::kF32 || b.dtype() != DType::kF32 || a.shape() != b.shape())
     throw Error(ErrorKind::kInvalid,

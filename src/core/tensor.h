@@ -94,6 +94,10 @@ class Tensor {
   // The same elements under another shape of equal size. Throws Error{kInvalid} otherwise.
   Tensor reshaped(Shape shape) const;
 
+  // Elements [begin, end) of one axis; of the first axis without a copy. Throws Error{kInvalid} for
+  // an axis or a range that is not there.
+  Tensor slice(std::size_t axis, std::int64_t begin, std::int64_t end) const;
+
  private:
   DType type_ = DType::kUndefined;
   Shape shape_;

@@ -70,6 +70,25 @@ TEST(Tensor, AdoptsOnlyTheRightNumberOfBytes) {
   EXPECT_EQ(Tensor::adopt(DType::kU8, {15}, bytes, nullptr).size(), 15);
 }
 
+TEST(Tensor, SlicesAnyAxis) {
+  const Tensor tensor = Tensor::of<std::int64_t>({2, 3, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  const auto values = [](const Tensor& piece) {
+    return std::vector<std::int64_t>(piece.values<std::int64_t>().begin(),
+                                     piece.values<std::int64_t>().end());
+  };
+  EXPECT_EQ(values(tensor.slice(0, 1, 2)), (std::vector<std::int64_t>{6, 7, 8, 9, 10, 11}));
+  EXPECT_EQ(values(tensor.slice(1, 1, 3)), (std::vector<std::int64_t>{2, 3, 4, 5, 8, 9, 10, 11}));
+  EXPECT_EQ(values(tensor.slice(2, 0, 1)), (std::vector<std::int64_t>{0, 2, 4, 6, 8, 10}));
+  EXPECT_EQ(tensor.slice(1, 2, 2).shape(), (Shape{2, 0, 2}));
+  EXPECT_THROW(tensor.slice(3, 0, 1), Error);
+  EXPECT_THROW(tensor.slice(1, 2, 4), Error);
+}
+
+TEST(Tensor, SharesASliceOfTheFirstAxis) {
+  const Tensor tensor = Tensor::of<float>({4, 2}, {0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_EQ(tensor.slice(0, 1, 3).bytes().data(), tensor.bytes().data() + 2 * sizeof(float));
+}
+
 TEST(MaxRelativeDifference, IsRelativeToTheLargestOfTheFirst) {
   const auto row = [](std::vector<float> values) { return Tensor::of<float>({2}, values); };
   EXPECT_DOUBLE_EQ(max_relative_difference(row({4, 0}), row({4, 1})), 0.25);

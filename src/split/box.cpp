@@ -1,0 +1,79 @@
+#include "split/box.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace isthmus {
+
+Interval intersection(const Interval& a, const Interval& b) {
+  const std::int64_t begin = std::max(a.begin, b.begin);
+  return {begin, std::max(begin, std::min(a.end, b.end))};
+}
+
+Box whole_box(const Graph& graph, const std::string& tensor) {
+  const Value value = graph.value_of(tensor);
+  if (!value.has_shape)
+    throw Error(ErrorKind::kUnsupported, "the shape of " + tensor + " is not known");
+  Box box;
+  for (std::size_t axis = 1; axis < value.shape.size(); ++axis) {
+    if (value.shape[axis] < 0)
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{} is open in extent {}: {}", tensor, axis, to_string(value.shape)));
+    box.push_back({0, value.shape[axis]});
+  }
+  return box;
+}
+
+Box hull(const Box& a, const Box& b) {
+  Box box = a;
+  for (std::size_t axis = 0; axis < box.size(); ++axis)
+    box[axis] = {std::min(a[axis].begin, b[axis].begin), std::max(a[axis].end, b[axis].end)};
+  return box;
+}
+
+std::int64_t element_count(const Box& box) {
+  return std::accumulate(
+      box.begin(), box.end(), std::int64_t{1},
+      [](std::int64_t product, const Interval& axis) { return product * axis.extent(); });
+}
+
+std::string to_string(const Box& box) {
+  std::string text;
+  for (const Interval& axis : box)
+    text += fmt::format("{}{}:{}", text.empty() ? "" : ", ", axis.begin, axis.end);
+  return text;
+}
+
+std::vector<Interval> divide(std::int64_t extent, const std::vector<double>& shares,
+                             std::int64_t step) {
+  const auto count = static_cast<std::int64_t>(shares.size());
+  if (count == 0 || count > extent)
+    throw Error(ErrorKind::kInvalid, fmt::format("an extent of {} cannot be divided in {} pieces",
+                                                 extent, shares.size()));
+  for (const double share : shares)
+    if (!(share > 0) || !std::isfinite(share))
+      throw Error(ErrorKind::kInvalid, fmt::format("a share must be positive: {}", share));
+  if (step < 1 || extent / step < count) step = 1;
+  const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
+  // In steps; the last piece has what is left over.
+  const std::int64_t steps = extent / step;
+  std::vector<Interval> pieces;
+  double sum = 0;
+  std::int64_t begin = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    sum += shares[static_cast<std::size_t>(i)];
+    const auto wanted = std::llround(sum / total * static_cast<double>(steps));
+    // One step at least for this piece and for each that follows.
+    const std::int64_t end = std::clamp<std::int64_t>(wanted, begin + 1, steps - (count - 1 - i));
+    pieces.push_back({begin * step, i + 1 == count ? extent : end * step});
+    begin = end;
+  }
+  return pieces;
+}
+
+}  // namespace isthmus

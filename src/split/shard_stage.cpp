@@ -1,0 +1,276 @@
+#include "split/shard_stage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <numeric>
+#include <set>
+
+#include "core/error.h"
+#include "graph/cuts.h"
+#include "graph/shapes.h"
+#include "graph/subgraph.h"
+
+namespace isthmus {
+namespace {
+
+const std::string& output_of(const Graph& run) { return run.outputs.front().name; }
+
+std::string shard_tensor(const std::string& tensor, std::size_t shard) {
+  return fmt::format("{}.shard{}", tensor, shard + 1);
+}
+
+void refuse_unruled(const BoxWalk& walk, ShardKind kind) {
+  if (!walk.unruled.empty())
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{} cannot be cut by {}", walk.unruled.front(), to_string(kind)));
+}
+
+// A shard whose nodes had to make more than their piece, up to all of it, saves nothing: a Softmax
+// over the channels, a convolution whose groups are wider than the pieces.
+void refuse_repeated_work(const Graph& run, const ShardWalks& walks, ShardKind kind) {
+  if (walks.walks.size() < 2) return;
+  const Box whole = whole_box(run, output_of(run));
+  for (const BoxWalk& walk : walks.walks)
+    if (walk.wanted != whole && walk.held.at(walk.tensor) == whole)
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{} is made whole for every piece of it by {}", walk.tensor,
+                              to_string(kind)));
+}
+
+ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
+  const Box whole = whole_box(run, output_of(run));
+  if (whole.empty())
+    throw Error(ErrorKind::kUnsupported, output_of(run) + " has no channels to be cut");
+  // Pieces of groups, if there are enough of them.
+  std::int64_t step = 1;
+  for (const Node& node : run.nodes)
+    if (node.op == "Conv") {
+      const std::int64_t groups = node.integer("group", 1);
+      const std::int64_t outputs = run.value_of(node.outputs[0]).shape[1];
+      if (groups > 1 && groups < outputs) step = std::lcm(step, outputs / groups);
+    }
+  // A Flatten has a channel's worth of features for each channel.
+  for (const Node& node : run.nodes)
+    if (node.op == "Flatten" || node.op == "Reshape") {
+      const Box input = whole_box(run, node.inputs[0]);
+      if (input.size() > 1 && whole.size() == 1 && whole[0].end % input[0].end == 0 &&
+          node.outputs[0] == output_of(run))
+        step *= whole[0].end / input[0].end;
+    }
+  ShardWalks walks;
+  for (const Interval& piece : divide(whole[0].end, stage.shares, step)) {
+    Box wanted = whole;
+    wanted[0] = piece;
+    walks.walks.push_back(walk_box(run, output_of(run), wanted));
+  }
+  return walks;
+}
+
+// How many regions each of `rows` rows has.
+std::vector<std::size_t> row_sizes(std::size_t shards, std::size_t rows) {
+  std::vector<std::size_t> sizes(rows, shards / rows);
+  for (std::size_t i = 0; i < shards % rows; ++i) ++sizes[i];
+  return sizes;
+}
+
+ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
+  const Box whole = whole_box(run, output_of(run));
+  if (whole.size() < 2)
+    throw Error(ErrorKind::kUnsupported, output_of(run) + " has no rows to be cut");
+  // Rows and columns are the last two axes; a clip is not cut in time.
+  const std::size_t row_axis = whole.size() < 3 ? 1 : whole.size() - 2;
+  const std::size_t column_axis = whole.size() - 1;
+  const std::size_t shards = stage.shares.size();
+  const std::size_t rows = stage.rows > 0 ? static_cast<std::size_t>(stage.rows) : shards;
+  if (rows > shards || (rows < shards && row_axis == column_axis))
+    throw Error(ErrorKind::kInvalid, fmt::format("{} shards do not make {} rows", shards, rows));
+  ShardWalks walks{.walks = {}, .row_sizes = row_sizes(shards, rows)};
+  std::vector<double> row_shares;
+  auto next = stage.shares.begin();
+  for (const std::size_t size : walks.row_sizes) {
+    row_shares.push_back(std::accumulate(next, next + static_cast<std::ptrdiff_t>(size), 0.0));
+    next += static_cast<std::ptrdiff_t>(size);
+  }
+  const auto row_pieces = divide(whole[row_axis].end, row_shares);
+  next = stage.shares.begin();
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto end = next + static_cast<std::ptrdiff_t>(walks.row_sizes[row]);
+    for (const Interval& column :
+         walks.row_sizes[row] == 1
+             ? std::vector<Interval>{whole[column_axis]}
+             : divide(whole[column_axis].end, std::vector<double>(next, end))) {
+      Box wanted = whole;
+      wanted[column_axis] = column;
+      wanted[row_axis] = row_pieces[row];
+      walks.walks.push_back(walk_box(run, output_of(run), wanted));
+    }
+    next = end;
+  }
+  return walks;
+}
+
+// The last node of the run that is a sum over channels, and that nothing goes around.
+const Node& summing_node(const Graph& run) {
+  std::set<std::string> separating = {output_of(run)};
+  for (CutPoint& cut : cut_points(run)) separating.insert(std::move(cut.tensor));
+  for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node)
+    if (separating.contains(node->outputs[0]) && reduction_extent(run, *node)) return *node;
+  throw Error(ErrorKind::kUnsupported,
+              fmt::format("no layer before {} sums over channels that can be cut (a convolution "
+                          "without groups, a dense layer)",
+                          output_of(run)));
+}
+
+ShardWalks walk_sums(const Graph& run, const StageSpec& stage) {
+  const Node& node = summing_node(run);
+  const std::int64_t extent = *reduction_extent(run, node);
+  // Behind a Flatten a channel has several features, and stays in one piece.
+  std::int64_t step = 1;
+  const std::ptrdiff_t before = run.producer_of(node.inputs[0]);
+  if (before >= 0) {
+    const Node& flatten = run.nodes[static_cast<std::size_t>(before)];
+    if (flatten.op == "Flatten" || flatten.op == "Reshape") {
+      const Box input = whole_box(run, flatten.inputs[0]);
+      if (input.size() > 1 && extent % input[0].end == 0) step = extent / input[0].end;
+    }
+  }
+  ShardWalks walks;
+  for (const Interval& piece : divide(extent, stage.shares, step))
+    walks.walks.push_back(walk_partial_sum(run, node, piece, walks.walks.empty()));
+  return walks;
+}
+
+Graph empty_like(const Graph& run) {
+  Graph graph;
+  graph.name = run.name;
+  graph.opsets = run.opsets;
+  graph.ir_version = run.ir_version;
+  return graph;
+}
+
+Value piece_value(const Graph& run, const std::string& tensor, const Box& box) {
+  Value value = run.value_of(tensor);
+  for (std::size_t axis = 0; axis < box.size(); ++axis) value.shape[axis + 1] = box[axis].extent();
+  return value;
+}
+
+Graph scatter_of(const Graph& run, const std::vector<BoxWalk>& walks) {
+  Graph scatter = empty_like(run);
+  const std::string& input = run.inputs.front().name;
+  const Box whole = whole_box(run, input);
+  scatter.inputs = run.inputs;
+  for (std::size_t i = 0; i < walks.size(); ++i) {
+    std::vector<std::int64_t> axes;
+    std::vector<std::int64_t> starts;
+    std::vector<std::int64_t> ends;
+    for (std::size_t axis = 0; axis < whole.size(); ++axis) {
+      if (walks[i].input[axis] == whole[axis]) continue;
+      axes.push_back(static_cast<std::int64_t>(axis) + 1);
+      starts.push_back(walks[i].input[axis].begin);
+      ends.push_back(walks[i].input[axis].end);
+    }
+    const std::string piece = shard_tensor(input, i);
+    if (axes.empty())
+      scatter.nodes.push_back(
+          {.name = piece, .op = "Identity", .domain = "", .inputs = {input}, .outputs = {piece}});
+    else
+      add_slice(scatter, input, piece, axes, starts, ends);
+    scatter.outputs.push_back({piece, piece_value(run, input, walks[i].input)});
+  }
+  return scatter;
+}
+
+void add_concat(Graph& graph, std::vector<std::string> pieces, std::int64_t axis,
+                const std::string& name) {
+  graph.nodes.push_back({.name = name,
+                         .op = "Concat",
+                         .domain = "",
+                         .inputs = std::move(pieces),
+                         .outputs = {name},
+                         .attributes = {{"axis", axis}}});
+}
+
+// Regions to rows, rows to the whole.
+void merge_regions(Graph& merge, const ShardWalks& walks, const std::vector<std::string>& pieces,
+                   const std::string& output) {
+  const auto rank = static_cast<std::int64_t>(walks.walks.front().wanted.size()) + 1;
+  std::vector<std::string> rows;
+  std::size_t next = 0;
+  for (std::size_t row = 0; row < walks.row_sizes.size(); ++row) {
+    const auto begin = pieces.begin() + static_cast<std::ptrdiff_t>(next);
+    const std::size_t size = walks.row_sizes[row];
+    next += size;
+    if (size == 1) {
+      rows.push_back(*begin);
+      continue;
+    }
+    rows.push_back(walks.row_sizes.size() == 1 ? output : fmt::format("{}.row{}", output, row + 1));
+    add_concat(merge, {begin, begin + static_cast<std::ptrdiff_t>(size)}, rank - 1, rows.back());
+  }
+  if (walks.row_sizes.size() > 1) add_concat(merge, rows, rank < 4 ? rank - 1 : rank - 2, output);
+}
+
+Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
+  const std::string& tensor = walks.walks.front().tensor;
+  // A sum is followed by what is left of the run.
+  Graph merge = tensor == output_of(run)
+                    ? empty_like(run)
+                    : extract_subgraph(run, {&tensor, 1}, std::vector<std::string>{output_of(run)});
+  merge.outputs = run.outputs;
+  merge.inputs.clear();
+  merge.rest.clear();
+  std::vector<std::string> pieces;
+  for (std::size_t i = 0; i < walks.walks.size(); ++i) {
+    pieces.push_back(shard_tensor(tensor, i));
+    merge.inputs.push_back({pieces.back(), piece_value(run, tensor, walks.walks[i].wanted)});
+  }
+  std::vector<Node> suffix = std::move(merge.nodes);
+  merge.nodes.clear();
+  switch (kind) {
+    case ShardKind::kChannel: add_concat(merge, pieces, 1, tensor); break;
+    case ShardKind::kSpatial: merge_regions(merge, walks, pieces, tensor); break;
+    default:
+      merge.nodes.push_back(
+          {.name = tensor, .op = "Sum", .domain = "", .inputs = pieces, .outputs = {tensor}});
+  }
+  merge.nodes.insert(merge.nodes.end(), std::make_move_iterator(suffix.begin()),
+                     std::make_move_iterator(suffix.end()));
+  infer_shapes(merge);
+  return merge;
+}
+
+}  // namespace
+
+ShardWalks walk_shards(const Graph& run, const StageSpec& stage) {
+  if (stage.shares.size() < 2)
+    throw Error(ErrorKind::kInvalid, "a stage in shards needs two of them: " + stage.until);
+  ShardWalks walks;
+  switch (stage.kind) {
+    case ShardKind::kWhole: assert(false); break;
+    case ShardKind::kChannel: walks = walk_channels(run, stage); break;
+    case ShardKind::kSpatial: walks = walk_regions(run, stage); break;
+    case ShardKind::kInput: walks = walk_sums(run, stage); break;
+  }
+  for (const BoxWalk& walk : walks.walks) refuse_unruled(walk, stage.kind);
+  refuse_repeated_work(run, walks, stage.kind);
+  return walks;
+}
+
+ShardedRun shard_run(const Graph& run, const StageSpec& stage) {
+  const ShardWalks walks = walk_shards(run, stage);
+  const std::string& input = run.inputs.front().name;
+  const Box whole = whole_box(run, input);
+  ShardedRun result;
+  if (std::ranges::any_of(walks.walks, [&](const BoxWalk& walk) { return walk.input != whole; }))
+    result.scatter = scatter_of(run, walks.walks);
+  for (std::size_t i = 0; i < walks.walks.size(); ++i)
+    result.shards.push_back(write_walk(run, walks.walks[i],
+                                       result.scatter ? shard_tensor(input, i) : input,
+                                       shard_tensor(walks.walks[i].tensor, i)));
+  result.merge = merge_of(run, walks, stage.kind);
+  return result;
+}
+
+}  // namespace isthmus
