@@ -1,0 +1,5 @@
+#include "plan/pipeline_search.h"
+namespace isthmus {
+std::optional<PipelinePlan> search_throughput(const PipelineProblem&, const Cluster&) { return std::nullopt; }
+std::optional<PipelinePlan> search_latency(const PipelineProblem&, const Cluster&, LatencySearch) { return std::nullopt; }
+}
