@@ -194,6 +194,11 @@ std::int64_t bytes_on_air(std::int64_t message_bytes, const HeaderModel& model) 
   return message_bytes + segments * model.header_bytes;
 }
 
+Seconds time_on_air(const LinkProfile& profile, std::int64_t message_bytes) {
+  return Seconds{8.0 * static_cast<double>(bytes_on_air(message_bytes, profile.headers)) /
+                 mean_bandwidth(profile)};
+}
+
 bool is_shaped(const LinkProfile& profile) {
   return profile.trace != nullptr || std::isfinite(profile.bandwidth) ||
          profile.latency > Seconds{0} || profile.loss > 0;

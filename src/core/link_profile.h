@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
@@ -63,6 +64,9 @@ bool is_shaped(const LinkProfile& profile);
 
 // Bits per second: of the trace where there is one (its mean), else the bandwidth.
 double mean_bandwidth(const LinkProfile& profile);
+
+// How long a message keeps a link busy, losses aside; of a recorded link at its mean rate.
+Seconds time_on_air(const LinkProfile& profile, std::int64_t message_bytes);
 
 // Throws Error{kInvalid} for an impossible profile: bandwidth <= 0, negative latency, loss outside
 // [0, 1), impossible headers.
@@ -130,6 +134,22 @@ class LinkTimeline {
   Seconds origin_{0};
   std::int64_t cursor_ = -1;
   std::int64_t left_over_ = 0;
+};
+
+// The receiving side of an interface to which several machines send: it takes in one message at a
+// time, too. A message whose last bit got here at `now` is complete once the interface, busy with
+// those that came before, has had its own time on air for it: max(now, free + on air). Of a single
+// sender nothing is held back. The same for emulation and simulator. Not thread-safe.
+class ReceiverTimeline {
+ public:
+  // `now` must not go backwards.
+  Seconds receive(Seconds now, Seconds on_air) {
+    free_at_ = std::max(now, free_at_ + on_air);
+    return free_at_;
+  }
+
+ private:
+  Seconds free_at_{0};
 };
 
 // {preset: NAME, name, bandwidth: bits/s or "3Mbit", latency_ms, loss, trace: FILE, trace_start_ms,

@@ -273,5 +273,25 @@ TEST(LinkJson, RefusesWhatIsWrong) {
   }
 }
 
+TEST(TimeOnAir, IsThatOfThePassage) {
+  for (const char* name : {"wifi-5", "lora", "ethernet-94"}) {
+    const LinkProfile link = link_preset(name);
+    const auto passage = LinkTimeline(link, 1).send(Seconds{0}, 5000);
+    EXPECT_DOUBLE_EQ(time_on_air(link, 5000).count(), passage.left.count()) << name;
+  }
+  EXPECT_EQ(time_on_air({}, 5000), Seconds{0});
+}
+
+TEST(ReceiverTimeline, TakesInOneMessageAtATime) {
+  ReceiverTimeline receiver;
+  // Three machines whose messages of a second arrive at once.
+  EXPECT_EQ(receiver.receive(Seconds{5}, Seconds{1}), Seconds{5});
+  EXPECT_EQ(receiver.receive(Seconds{5}, Seconds{1}), Seconds{6});
+  EXPECT_EQ(receiver.receive(Seconds{5}, Seconds{1}), Seconds{7});
+  // Of one machine nothing waits.
+  EXPECT_EQ(receiver.receive(Seconds{8}, Seconds{1}), Seconds{8});
+  EXPECT_EQ(receiver.receive(Seconds{20}, Seconds{1}), Seconds{20});
+}
+
 }  // namespace
 }  // namespace isthmus

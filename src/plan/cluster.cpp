@@ -71,6 +71,18 @@ ClusterLink link_of_cluster_from_json(Fields fields, const std::filesystem::path
   return link;
 }
 
+ClusterNetwork network_from_json(Fields fields, const std::filesystem::path& folder) {
+  ClusterNetwork network;
+  network.name = fields.string("name");
+  if (fields.has("machines")) {
+    network.machines = fields.strings("machines");
+    if (network.machines.empty()) fields.fail("machines", "must name at least one");
+  }
+  network.link = link_from_json(fields.at("link"), fields.where() + ".link", folder);
+  fields.finish();
+  return network;
+}
+
 Json to_json(const PowerModel& power) {
   return {{"idle", power.idle},
           {"compute", power.compute},
@@ -110,7 +122,19 @@ void check_machine(const Machine& machine) {
     check(watts >= 0 && std::isfinite(watts), "power must not be negative", watts);
 }
 
+void check_network(const ClusterNetwork& network) {
+  if (network.name.empty()) fail("a network has no name");
+  std::set<std::string_view> machines;
+  for (const std::string& machine : network.machines)
+    if (!machines.insert(machine).second) fail(network.name + " has " + machine + " twice");
+  check_link(network.link);
+}
+
 }  // namespace
+
+bool ClusterNetwork::has(std::string_view machine) const {
+  return machines.empty() || std::ranges::find(machines, machine) != machines.end();
+}
 
 const Machine* Cluster::find(std::string_view machine) const {
   const auto found = std::ranges::find(machines, machine, &Machine::name);
@@ -129,7 +153,19 @@ std::optional<LinkProfile> Cluster::link(std::string_view from, std::string_view
     if (link.a == from && link.b == to) return link.up;
     if (link.a == to && link.b == from) return link.down;
   }
+  if (const ClusterNetwork* way = network(from, to)) return way->link;
   return std::nullopt;
+}
+
+const ClusterNetwork* Cluster::network(std::string_view from, std::string_view to) const {
+  const auto joins = [&](const ClusterLink& link) {
+    return (link.a == from && link.b == to) || (link.a == to && link.b == from);
+  };
+  if (from == to || std::ranges::any_of(links, joins)) return nullptr;
+  if (find(from) == nullptr || find(to) == nullptr) return nullptr;
+  const auto way = std::ranges::find_if(
+      networks, [&](const ClusterNetwork& each) { return each.has(from) && each.has(to); });
+  return way == networks.end() ? nullptr : &*way;
 }
 
 Cluster read_cluster(const std::filesystem::path& file) {
@@ -146,6 +182,8 @@ Cluster cluster_from_json(const Json& document, const std::string& where,
     cluster.machines.push_back(machine_from_json(machine));
   for (Fields& link : fields.objects("links"))
     cluster.links.push_back(link_of_cluster_from_json(link, folder));
+  for (Fields& network : fields.objects("networks"))
+    cluster.networks.push_back(network_from_json(network, folder));
   fields.finish();
   try {
     check_cluster(cluster);
@@ -172,6 +210,11 @@ Json to_json(const Cluster& cluster) {
     }
     json["links"].push_back(entry);
   }
+  for (const ClusterNetwork& network : cluster.networks) {
+    Json entry{{"name", network.name}, {"link", to_json(network.link)}};
+    if (!network.machines.empty()) entry["machines"] = network.machines;
+    json["networks"].push_back(entry);
+  }
   return json;
 }
 
@@ -196,6 +239,12 @@ void check_cluster(const Cluster& cluster) {
       fail("two links join " + link.a + " and " + link.b);
     check_link(link.up);
     check_link(link.down);
+  }
+  std::set<std::string_view> networks;
+  for (const ClusterNetwork& network : cluster.networks) {
+    check_network(network);
+    if (!networks.insert(network.name).second) fail("two networks are named " + network.name);
+    for (const std::string& machine : network.machines) known(machine, "network " + network.name);
   }
 }
 

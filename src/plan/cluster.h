@@ -57,18 +57,38 @@ struct ClusterLink {
   LinkProfile down;
 };
 
+// A network with a switch in the middle: each machine has one interface on it, through which all
+// that it sends to the others passes one message at a time, and likewise all that it receives (full
+// duplex). So a tensor for three machines takes three times on air, and so do three answers.
+struct ClusterNetwork {
+  std::string name;
+  // Empty: all machines of the cluster.
+  std::vector<std::string> machines;
+  // From any machine to any other.
+  LinkProfile link;
+
+  bool has(std::string_view machine) const;
+};
+
 // What there is.
 struct Cluster {
   std::vector<Machine> machines;
+  // Take precedence over networks.
   std::vector<ClusterLink> links;
+  // Of several that two machines are on, the first counts.
+  std::vector<ClusterNetwork> networks;
   // The machine that the source runs on.
   std::string source;
 
   const Machine* find(std::string_view machine) const;
   // Throws Error{kNotFound} with the nearest name.
   const Machine& machine(std::string_view name) const;
-  // One direction; nothing if the two are not linked. A machine to itself is an unshaped link.
+  // One direction; nothing if the two are neither linked nor on one network. A machine to itself is
+  // an unshaped link.
   std::optional<LinkProfile> link(std::string_view from, std::string_view to) const;
+  // The network by which the two reach each other; null where they have a link of their own, or no
+  // way.
+  const ClusterNetwork* network(std::string_view from, std::string_view to) const;
 };
 
 // Schema isthmus.cluster/1 (docs/formats/cluster.md).
@@ -76,7 +96,7 @@ Cluster read_cluster(const std::filesystem::path& file);
 Cluster cluster_from_json(const Json& document, const std::string& where,
                           const std::filesystem::path& folder);
 Json to_json(const Cluster& cluster);
-// Unique names, links between known machines, a source, possible numbers. Throws Error{kInvalid}.
+// Unique names, links and networks between known machines, a source, possible numbers. Throws Error{kInvalid}.
 void check_cluster(const Cluster& cluster);
 
 }  // namespace isthmus

@@ -6,6 +6,8 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
+#include "plan/link_index.h"
 
 namespace isthmus {
 namespace {
@@ -24,6 +26,48 @@ TEST(Cluster, HasLinksInBothDirections) {
   EXPECT_DOUBLE_EQ(cluster.link("server", "camera")->bandwidth, 20e6);
   EXPECT_FALSE(is_shaped(*cluster.link("server", "server")));
   EXPECT_EQ(cluster.link("camera", "nobody"), std::nullopt);
+}
+
+TEST(Cluster, AllMachinesOfANetworkReachEachOther) {
+  Cluster cluster = two_machines();
+  for (const char* name : {"pi1", "pi2", "pi3"}) cluster.machines.push_back({.name = name});
+  cluster.networks = {{"lan", {"server", "pi1", "pi2"}, link_preset("ethernet-94")},
+                      {"radio", {}, link_preset("wifi-5")}};
+  check_cluster(cluster);
+  EXPECT_EQ(cluster.link("pi1", "pi2")->name, "ethernet-94");
+  EXPECT_EQ(cluster.network("pi2", "server")->name, "lan");
+  EXPECT_EQ(cluster.network("pi1", "pi3")->name, "radio");
+  EXPECT_EQ(cluster.link("pi3", "camera")->name, "wifi-5");
+  // A link of their own goes first.
+  EXPECT_EQ(cluster.link("server", "camera")->name, "wifi-20");
+  EXPECT_EQ(cluster.network("server", "camera"), nullptr);
+  EXPECT_EQ(cluster.network("pi1", "pi1"), nullptr);
+  EXPECT_EQ(cluster.network("pi1", "nobody"), nullptr);
+  const LinkIndex index(cluster);
+  for (const Machine& from : cluster.machines) {
+    for (const Machine& to : cluster.machines) {
+      if (&from == &to) continue;
+      SCOPED_TRACE(from.name + " to " + to.name);
+      const auto way = index.find(index.machine(from.name), index.machine(to.name));
+      EXPECT_EQ(way->profile->name, cluster.link(from.name, to.name)->name);
+      const ClusterNetwork* network = cluster.network(from.name, to.name);
+      EXPECT_EQ(way->network ? &cluster.networks[*way->network] : nullptr, network);
+    }
+  }
+}
+
+TEST(Cluster, NetworksComeBackFromTheirFile) {
+  const std::string text =
+      "{schema: isthmus.cluster/1, source: a, machines: [{name: a}, {name: b}, {name: c}],"
+      " networks: [{name: lan, machines: [a, b], link: ethernet-94},"
+      " {name: air, link: {bandwidth: 3Mbit, latency_ms: 2}}]}";
+  const Cluster read = cluster_from_json(parse_document(text, "text"), "text", {});
+  const Cluster again = cluster_from_json(to_json(read), "again", {});
+  for (const Cluster& cluster : {read, again}) {
+    EXPECT_EQ(cluster.link("a", "b")->name, "ethernet-94");
+    EXPECT_DOUBLE_EQ(cluster.link("b", "c")->bandwidth, 3e6);
+    EXPECT_TRUE(cluster.networks.at(1).machines.empty());
+  }
 }
 
 TEST(Cluster, SuggestsTheNearestMachine) {
@@ -50,6 +94,11 @@ TEST(CheckCluster, RefusesTheImpossible) {
       [](Cluster& c) { c.links[0].b = "camera"; },
       [](Cluster& c) { c.links.push_back({"server", "camera", {}, {}}); },
       [](Cluster& c) { c.links[0].up.loss = 2; },
+      [](Cluster& c) { c.networks = {{}}; },
+      [](Cluster& c) { c.networks = {{"lan", {"camera", "nobody"}, {}}}; },
+      [](Cluster& c) { c.networks = {{"lan", {"camera", "camera"}, {}}}; },
+      [](Cluster& c) { c.networks = {{"lan", {}, {}}, {"lan", {}, {}}}; },
+      [](Cluster& c) { c.networks = {{"lan", {}, {.bandwidth = 0}}}; },
   };
   check_cluster(two_machines());
   for (std::size_t i = 0; i < spoils.size(); ++i) {

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/text.h"
+#include "plan/link_index.h"
 
 namespace isthmus {
 namespace {
@@ -140,12 +141,10 @@ void check_machines(const Plan& plan, const Cluster& cluster) {
   if (!plan.sink.empty()) check(plan.sink, "sink");
 }
 
-// Every machine of one end must reach every machine of the other.
+// Every machine of one end must reach every machine of the other. What goes to the source travels
+// back along the way that the frame came (runtime.md), which needs no link of its own.
 void check_links(const Plan& plan, const Cluster& cluster) {
-  using Pair = std::pair<std::string_view, std::string_view>;
-  std::set<Pair> linked;
-  for (const ClusterLink& link : cluster.links)
-    linked.insert({Pair(link.a, link.b), Pair(link.b, link.a)});
+  const LinkIndex links(cluster);
   const PartIndex parts = index_parts(plan);
   const std::vector<std::string> source = {cluster.source};
   const std::vector<std::string> sink = {plan.sink.empty() ? cluster.source : plan.sink};
@@ -154,7 +153,8 @@ void check_links(const Plan& plan, const Cluster& cluster) {
     for (const std::string& from :
          from_part.empty() ? source : plan.parts[parts.at(from_part)].machines)
       for (const std::string& to : to_part.empty() ? sink : plan.parts[parts.at(to_part)].machines)
-        if (from != to && !linked.contains({from, to}))
+        if (from != to &&
+            !links.find(links.machine(from), links.machine(to)))
           fail(plan, "edge " + edge_name(edge.edge) + " needs a link from " + from + " to " + to);
   }
 }

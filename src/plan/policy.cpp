@@ -118,11 +118,7 @@ Seconds local_answer_time(Seconds deadline, Seconds local_time) {
 }
 
 Seconds death_timeout(const LinkProfile& link, std::int64_t largest_message) {
-  const Seconds time =
-      link.latency +
-      Seconds{8.0 * static_cast<double>(bytes_on_air(largest_message, link.headers)) /
-              mean_bandwidth(link)};
-  return std::max(Seconds{0.3}, 3 * time);
+  return std::max(Seconds{0.3}, 3 * (link.latency + time_on_air(link, largest_message)));
 }
 
 }  // namespace isthmus
