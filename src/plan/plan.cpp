@@ -153,7 +153,7 @@ void check_links(const Plan& plan, const Cluster& cluster) {
     for (const std::string& from :
          from_part.empty() ? source : plan.parts[parts.at(from_part)].machines)
       for (const std::string& to : to_part.empty() ? sink : plan.parts[parts.at(to_part)].machines)
-        if (from != to &&
+        if (from != to && to != cluster.source &&
             !links.find(links.machine(from), links.machine(to)))
           fail(plan, "edge " + edge_name(edge.edge) + " needs a link from " + from + " to " + to);
   }

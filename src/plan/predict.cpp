@@ -61,7 +61,8 @@ class Walk {
 
   std::vector<const Machine*> machines_of(const PlacedPart& part) const;
   std::size_t producers_of(const std::string& part) const;
-  LinkTimeline& link(const Machine& from, const Machine& to);
+  LinkTimeline& interface_of(const Machine& from, const void* way, LinkProfile profile);
+  Arrival carry(const Machine& from, const Machine& to, Arrival arrival, std::int64_t bytes);
   void deliver(std::size_t edge, const Machine& from, const Machine& to, Arrival& sender,
                bool& encoded);
   void arrive(std::size_t edge, const Machine& to, const Arrival& arrival, bool crossed);
@@ -79,7 +80,11 @@ class Walk {
   const Case case_;
   std::vector<Instance> waiting_;
   std::map<std::pair<std::size_t, const Machine*>, Slot> slots_;
-  std::map<std::pair<std::string, std::string>, LinkTimeline> links_;
+  // By sender and, of a link, the receiver, else the network; and by network and receiver.
+  std::map<std::pair<const Machine*, const void*>, LinkTimeline> links_;
+  std::map<std::pair<const ClusterNetwork*, const Machine*>, ReceiverTimeline> receivers_;
+  // By machine that the frame got to: when it did first, and from where.
+  std::map<const Machine*, std::pair<Seconds, const Machine*>> came_from_;
   // By machine: when each of its cores is free.
   std::map<const Machine*, std::vector<Seconds>> cores_;
   bool normalised_ = false;
@@ -102,17 +107,31 @@ std::size_t Walk::producers_of(const std::string& part) const {
   return part.empty() ? 1 : machines_of(*plan_.find(part)).size();
 }
 
-LinkTimeline& Walk::link(const Machine& from, const Machine& to) {
-  const auto key = std::pair(from.name, to.name);
+LinkTimeline& Walk::interface_of(const Machine& from, const void* way, LinkProfile profile) {
+  const auto key = std::pair(&from, way);
   const auto known = links_.find(key);
   if (known != links_.end()) return known->second;
-  LinkProfile profile = *cluster_.link(from.name, to.name);
   if (profile.trace)
     profile.trace_start +=
         Seconds{1e-3 * profile.trace->opportunities_ms.back() * case_.start / kTraceStarts};
   return links_
       .try_emplace(key, std::move(profile), mix_seed(1, static_cast<std::uint64_t>(case_.start)))
       .first->second;
+}
+
+// One hop.
+Arrival Walk::carry(const Machine& from, const Machine& to, Arrival arrival, std::int64_t bytes) {
+  const ClusterNetwork* network = cluster_.network(from.name, to.name);
+  const void* way = network ? static_cast<const void*>(network) : &to;
+  Seconds arrives =
+      interface_of(from, way, *cluster_.link(from.name, to.name)).send(arrival.time, bytes).arrives;
+  if (network)
+    arrives = receivers_[{network, &to}].receive(arrives, time_on_air(network->link, bytes));
+  if (from.name == cluster_.source) source_time_.transmit += arrives - arrival.time;
+  arrival.spend("network", arrives - arrival.time);
+  const auto [known, fresh] = came_from_.try_emplace(&to, arrival.time, &from);
+  if (!fresh && arrival.time < known->second.first) known->second = {arrival.time, &from};
+  return arrival;
 }
 
 void Walk::spend(Arrival& arrival, const Machine& machine, const std::string& on,
@@ -137,10 +156,14 @@ void Walk::deliver(std::size_t edge, const Machine& from, const Machine& to, Arr
   encoded = true;
   Arrival arrival = sender;
   const auto bytes = static_cast<std::int64_t>(std::llround(cost.message_bytes));
-  const auto passage = link(from, to).send(arrival.time, bytes);
-  if (from.name == cluster_.source) source_time_.transmit += passage.arrives - arrival.time;
-  bytes_ += cost.message_bytes;
-  arrival.spend("network", passage.arrives - arrival.time);
+  // To the source it goes back along the way that the frame came (runtime.md).
+  const bool back = to.name == cluster_.source;
+  for (const Machine* at = &from; at != &to;) {
+    const Machine* next = back ? came_from_.at(at).second : &to;
+    arrival = carry(*at, *next, std::move(arrival), bytes);
+    bytes_ += cost.message_bytes;
+    at = next;
+  }
   if (plan_.edges[edge].edge.to_part.empty()) decode(edge, to, arrival);
   arrive(edge, to, arrival, true);
 }
@@ -294,9 +317,12 @@ std::vector<Weighted> cases_of(const Plan& plan, const Cluster& cluster) {
   std::size_t turns = 1;
   for (const PlacedPart& part : plan.parts)
     if (part.placement == Placement::kSpread) turns = std::max(turns, part.machines.size());
-  const bool varies = std::ranges::any_of(cluster.links, [](const ClusterLink& link) {
-    return link.up.trace || link.down.trace || link.up.loss > 0 || link.down.loss > 0;
-  });
+  const auto differs = [](const LinkProfile& link) { return link.trace || link.loss > 0; };
+  const bool varies = std::ranges::any_of(cluster.links,
+                                          [&](const ClusterLink& link) {
+                                            return differs(link.up) || differs(link.down);
+                                          }) ||
+                      std::ranges::any_of(cluster.networks, differs, &ClusterNetwork::link);
   const int starts = varies ? kTraceStarts : 1;
   std::vector<Weighted> cases;
   for (std::size_t turn = 0; turn < turns; ++turn) {

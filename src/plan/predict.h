@@ -12,8 +12,9 @@ namespace isthmus {
 // back.
 //
 // Parts on different machines overlap as the graph allows (longest path); parts on one machine take
-// turns, and so do messages on one link. tau = tau_head + tau_data + tau_tail (paper 0, section 2;
-// paper 1, section IV-D).
+// turns, and so do messages on one link or through one interface of a network. What goes to the
+// source travels back over the machines by which the frame first came. tau = tau_head + tau_data +
+// tau_tail (paper 0, section 2; paper 1, section IV-D).
 //
 // Means over what differs from frame to frame: over 16 places in the recorded traces of its links
 // (or 16 seeds of their losses), over the machines of a spread part, and over the exits of its

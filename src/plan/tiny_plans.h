@@ -30,6 +30,17 @@ class TinyPlans {
     cluster.links.push_back({a, b, profile, profile});
   }
 
+  // All machines on one.
+  void network(double bandwidth, double latency) {
+    cluster.networks.push_back({.name = "lan",
+                                .machines = {},
+                                .link = {.name = "lan",
+                                         .bandwidth = bandwidth,
+                                         .latency = Seconds{latency},
+                                         .headers = {.segment_bytes = 1 << 30, .header_bytes = 0},
+                                         .trace = nullptr}});
+  }
+
   // A part that runs for `seconds` on a machine of slowdown 1. Its hash is its name.
   PlacedPart& part(const std::string& name, std::vector<std::string> machines, double seconds,
                    Placement placement = Placement::kSingle) {

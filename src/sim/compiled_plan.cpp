@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <unordered_map>
 
 namespace isthmus {
 namespace {
@@ -99,7 +100,17 @@ void connect(CompiledPlan& compiled, const Plan& plan, const PlanCosts& costs) {
   }
 }
 
-void number(CompiledPlan& plan) {
+void number(CompiledPlan& plan, std::uint32_t source) {
+  std::unordered_map<std::uint32_t, std::uint32_t> sites;
+  const auto site_of = [&](std::uint32_t machine) {
+    const auto [known, fresh] =
+        sites.try_emplace(machine, static_cast<std::uint32_t>(plan.machines.size()));
+    if (fresh) plan.machines.push_back(machine);
+    return known->second;
+  };
+  site_of(source);
+  for (CompiledPart& part : plan.parts)
+    for (const std::uint32_t machine : part.machines) part.sites.push_back(site_of(machine));
   for (CompiledEdge& edge : plan.edges) {
     edge.first_slot = plan.slots;
     plan.slots +=
@@ -126,7 +137,7 @@ CompiledPlan compile(const Plan& plan, const Cluster& cluster, const Profile& pr
   for (std::size_t i = 0; i < plan.parts.size(); ++i)
     compiled.parts.push_back(compile_part(plan, i, costs, cluster, machines));
   connect(compiled, plan, costs);
-  number(compiled);
+  number(compiled, source);
   compiled.only_at_source = compiled.sink == source;
   for (const CompiledPart& part : compiled.parts)
     compiled.only_at_source &= part.machines == std::vector{source};

@@ -11,7 +11,7 @@
 namespace isthmus {
 
 // A plan in numbers instead of names, for the simulator. Machines are indices into the cluster's
-// list; an ordinal is an index into a part's own list of machines.
+// list; an ordinal is an index into a part's own list of machines, a site one into the plan's.
 struct CompiledEdge {
   // -1: the source, or the sink.
   std::int32_t from_part = -1;
@@ -30,6 +30,8 @@ struct CompiledPart {
   std::string name;
   Placement placement = Placement::kSingle;
   std::vector<std::uint32_t> machines;
+  // By ordinal: where the machine stands in the plan's list.
+  std::vector<std::uint32_t> sites;
   std::vector<std::uint32_t> in_edges;
   std::vector<std::uint32_t> out_edges;
   // Indices of the plan's gates here.
@@ -70,6 +72,8 @@ struct CompiledPlan {
   std::vector<CompiledEdge> edges;
   std::vector<CompiledGate> gates;
   std::vector<std::uint32_t> input_edges;
+  // The machines of the plan, each once, the source's first.
+  std::vector<std::uint32_t> machines;
   std::uint32_t slots = 0;
   std::uint32_t counters = 0;
   // Answers that a frame needs where no exit is taken.

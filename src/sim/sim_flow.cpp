@@ -116,35 +116,112 @@ void Simulator::send_edge(const Job& job, std::uint32_t e, std::uint32_t machine
   }
 }
 
-// Over the link to the machine with this ordinal, or to the sink.
+// To the machine with this ordinal, or to the sink.
 void Simulator::carry(const Job& job, std::uint32_t e, std::uint32_t from, std::uint32_t ordinal) {
-  const Attempt& attempt = attempts_[job.attempt];
-  const CompiledPlan& plan = plan_of(attempt);
-  const CompiledEdge& edge = plan.edges[e];
-  const CompiledCosts& costs = costs_of(attempt);
-  const bool answers = edge.to_part < 0;
+  const CompiledPlan& plan = plan_of(attempts_[job.attempt]);
+  const std::int32_t taker = plan.edges[e].to_part;
   const std::uint32_t to =
-      answers ? plan.sink : plan.parts[static_cast<std::size_t>(edge.to_part)].machines[ordinal];
-  LinkTimeline& link = links_[link_between(from, to)];
-  const auto passage = link.send(Seconds{now_}, costs.message_bytes[e]);
+      taker < 0 ? plan.sink : plan.parts[static_cast<std::size_t>(taker)].machines[ordinal];
+  const std::uint32_t site =
+      job.part < 0 ? 0 : plan.parts[static_cast<std::size_t>(job.part)].sites[job.ordinal];
+  if (to == source_) return carry_back(job.attempt, e, site);
+  transmit(from, to,
+           {.what = taker < 0 ? What::kAnswer : What::kArrival,
+            .from = site,
+            .a = job.attempt,
+            .b = e,
+            .c = ordinal,
+            .generation = job.generation});
+}
+
+// Nobody dials the source: what goes there travels back along the way that the frame came.
+void Simulator::carry_back(std::uint32_t slot, std::uint32_t e, std::uint32_t site) {
+  const Attempt& attempt = attempts_[slot];
+  const CompiledPlan& plan = plan_of(attempt);
+  const std::uint32_t next = attempt.came_from[site];
+  Event event{.what = What::kPassBack,
+              .from = site,
+              .a = slot,
+              .b = e,
+              .c = next,
+              .generation = attempt.generation};
+  if (next == 0) {
+    const std::int32_t taker = plan.edges[e].to_part;
+    event.what = taker < 0 ? What::kAnswer : What::kArrival;
+    event.c = 0;
+    if (taker >= 0) {
+      const auto& machines = plan.parts[static_cast<std::size_t>(taker)].machines;
+      event.c = static_cast<std::uint32_t>(std::ranges::find(machines, source_) - machines.begin());
+    }
+  }
+  transmit(plan.machines[site], plan.machines[next], event);
+}
+
+void Simulator::pass_back(const Event& event) {
+  const std::uint32_t machine = plan_of(attempts_[event.a]).machines[event.c];
+  if (!reachable(machine)) return;
+  if (nodes_[machine].stopped)
+    nodes_[machine].held.push_back(event);
+  else
+    carry_back(event.a, event.b, event.c);
+}
+
+// Over one link; `event` happens when the message is complete.
+void Simulator::transmit(std::uint32_t from, std::uint32_t to, Event event) {
+  const Attempt& attempt = attempts_[event.a];
+  const std::int64_t bytes = costs_of(attempt).message_bytes[event.b];
+  const Way way = way_between(from, to);
+  LinkTimeline& link = links_[way.link];
+  const auto passage = link.send(Seconds{now_}, bytes);
   if (options_.record_spans) {
+    const std::string& edge = plan_of(attempt).edges[event.b].name;
     if (is_shaped(link.profile()))
-      span(attempt.frame, SpanKind::kSend, from, edge.name, now_, passage.arrives.count() - now_);
-    frames_[attempt.frame].bytes.push_back({edge.name, costs.message_bytes[e], passage.on_air});
+      span(attempt.frame, SpanKind::kSend, from, edge, now_, passage.arrives.count() - now_);
+    frames_[attempt.frame].bytes.push_back({edge, bytes, passage.on_air});
   }
   if (!reachable(from) || !reachable(to)) return;
-  double arrives = passage.arrives.count();
-  if (answers) {
-    const double decode = nodes_[to].slowdown * costs.decode[e];
+  if (!way.network) return complete(passage.arrives.count(), to, event);
+  event.at_interface = true;
+  event.network = static_cast<std::uint16_t>(*way.network);
+  events_.push(passage.arrives.count(), event);
+}
+
+std::uint32_t Simulator::receiver_of(const Event& event) const {
+  const CompiledPlan& plan = plan_of(attempts_[event.a]);
+  if (event.what == What::kAnswer) return plan.sink;
+  if (event.what == What::kPassBack) return plan.machines[event.c];
+  const auto taker = static_cast<std::size_t>(plan.edges[event.b].to_part);
+  return plan.parts[taker].machines[event.c];
+}
+
+// The last bit of a message is at the receiver, whose interface may be busy with others.
+void Simulator::reach_interface(Event event) {
+  event.at_interface = false;
+  const std::uint32_t to = receiver_of(event);
+  const std::int64_t bytes = costs_of(attempts_[event.a]).message_bytes[event.b];
+  const Seconds on_air = time_on_air(cluster_.networks[event.network].link, bytes);
+  const std::uint64_t key = std::uint64_t{event.network} << 32 | to;
+  complete(receivers_[key].receive(Seconds{now_}, on_air).count(), to, event);
+}
+
+void Simulator::complete(double at, std::uint32_t to, Event event) {
+  const Attempt& attempt = attempts_[event.a];
+  if (event.what == What::kAnswer) {
+    const double decode = nodes_[to].slowdown * costs_of(attempt).decode[event.b];
     if (options_.record_spans && decode > 0)
-      span(attempt.frame, SpanKind::kDecode, to, edge.name, arrives, decode);
-    arrives += decode;
+      span(attempt.frame, SpanKind::kDecode, to, plan_of(attempt).edges[event.b].name, at, decode);
+    at += decode;
   }
-  events_.push(arrives, {.what = answers ? What::kAnswer : What::kArrival,
-                         .a = job.attempt,
-                         .b = e,
-                         .c = ordinal,
-                         .generation = job.generation});
+  events_.push(at, event);
+}
+
+void Simulator::arrive_from(const Event& event) {
+  Attempt& attempt = attempts_[event.a];
+  const CompiledPlan& plan = plan_of(attempt);
+  const auto taker = static_cast<std::size_t>(plan.edges[event.b].to_part);
+  std::uint32_t& came_from = attempt.came_from[plan.parts[taker].sites[event.c]];
+  if (came_from == kNone) came_from = event.from;
+  arrive(event.a, event.b, event.c, kCrossed);
 }
 
 void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordinal, Input how) {
@@ -201,16 +278,14 @@ void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::u
   begin_jobs(machine);
 }
 
-// A credit for each edge and pair of machines.
+// A credit for each edge and pair of machines. What travels back to the source needs none.
 std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
                                     std::uint32_t to) {
   const std::uint64_t key = mix_seed(mix_seed(mix_seed(plan, edge), from), to);
   const auto [known, fresh] =
       credit_of_.try_emplace(key, static_cast<std::uint32_t>(credits_.size()));
   if (fresh) {
-    const ClusterLink* link = cluster_link(from, to);
-    const bool forward = link->a == nodes_[from].machine->name;
-    credits_.push_back({options_.queue, from, (forward ? link->down : link->up).latency.count()});
+    credits_.push_back({options_.queue, from, latency_between(to, from).count()});
   }
   return known->second;
 }
@@ -223,10 +298,9 @@ void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::ui
     if (edge.to_part < 0) continue;
     const auto index = static_cast<std::size_t>(edge.to_part);
     const CompiledPart& taker = plan.parts[index];
-    if (taker.placement == Placement::kRace || taker.machines[attempt.ordinal[index]] == machine)
-      continue;
-    const std::uint32_t credit =
-        credit_for(attempt.plan, e, machine, taker.machines[attempt.ordinal[index]]);
+    const std::uint32_t to = taker.machines[attempt.ordinal[index]];
+    if (taker.placement == Placement::kRace || to == machine || to == source_) continue;
+    const std::uint32_t credit = credit_for(attempt.plan, e, machine, to);
     --credits_[credit].left;
     attempt.credit[edge.first_slot] = credit;
   }

@@ -115,6 +115,7 @@ void Simulator::launch(std::uint32_t frame, const Route& route) {
     attempt.ordinal[static_cast<std::size_t>(part - plan.parts.begin())] =
         static_cast<std::uint32_t>(chosen - part->machines.begin());
   }
+  attempt.came_from.assign(plan.machines.size(), kNone);
   attempt.input.assign(plan.slots, kMissing);
   attempt.credit.assign(use_credits_ ? plan.slots : 0, kNone);
   attempt.required.assign(plan.counters, 0);

@@ -11,12 +11,15 @@ namespace isthmus {
 namespace {
 
 constexpr std::int64_t kMaxFrames = 100'000'000;
+constexpr std::size_t kMaxNetworks = 1 << 16;
 
 [[noreturn]] void fail(const std::string& what) {
   throw Error(ErrorKind::kInvalid, "simulation: " + what);
 }
 
 void check(const SimOptions& options, const Cluster& cluster) {
+  if (cluster.networks.size() > kMaxNetworks)
+    fail("at most 65536 networks: " + std::to_string(cluster.networks.size()));
   if (options.frames < 0 || options.frames > kMaxFrames)
     fail("frames must be 0 to 1e8: " + std::to_string(options.frames));
   if (!(options.rate >= 0) || std::isinf(options.rate))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -10,21 +11,22 @@
 namespace isthmus {
 namespace {
 
+// Tells a network's index from a machine's.
+constexpr std::uint64_t kNetworkBit = 1u << 31;
+
 std::uint64_t pair_key(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
 
 }  // namespace
 
 Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
                      const Cluster& cluster, const Profile& profile)
-    : options_(options), cluster_(cluster), ladder_(ladder) {
+    : options_(options), cluster_(cluster), ladder_(ladder), index_(cluster) {
   for (const Machine& machine : cluster.machines) {
     node_of_.emplace(machine.name, static_cast<std::uint32_t>(nodes_.size()));
     nodes_.push_back({.machine = &machine,
                       .slowdown = machine.slowdown,
                       .cores = std::vector<Core>(static_cast<std::size_t>(machine.cores))});
   }
-  for (const ClusterLink& link : cluster.links)
-    cluster_links_.emplace(pair_key(node_of_.at(link.a), node_of_.at(link.b)), &link);
   source_ = node_of_.at(cluster.source);
   for (const Plan& plan : ladder)
     plans_.push_back(
@@ -62,22 +64,30 @@ Trace Simulator::run() {
   return std::move(trace_);
 }
 
+bool Simulator::is_current(const Event& event) const {
+  switch (event.what) {
+    case What::kJobEnd:
+    case What::kHandOver: return event.generation == nodes_[event.a].generation;
+    case What::kArrival:
+    case What::kAnswer:
+    case What::kPassBack:
+    case What::kGiveUp: return event.generation == attempts_[event.a].generation;
+    case What::kDetect:
+    case What::kAlive: return event.generation == nodes_[event.a].outage;
+    default: return true;
+  }
+}
+
 void Simulator::handle(const Event& event) {
-  const bool of_machine = event.what == What::kJobEnd || event.what == What::kHandOver;
-  const bool current =
-      of_machine ? event.generation == nodes_[event.a].generation
-      : event.what == What::kArrival || event.what == What::kAnswer || event.what == What::kGiveUp
-          ? event.generation == attempts_[event.a].generation
-      : event.what == What::kDetect || event.what == What::kAlive
-          ? event.generation == nodes_[event.a].outage
-          : true;
-  if (!current) return;
+  if (!is_current(event)) return;
+  if (event.at_interface) return reach_interface(event);
   switch (event.what) {
     case What::kCapture: return capture();
     case What::kJobEnd: return end_job(event.a, event.b);
     case What::kHandOver: return hand_over(event.a, event.b);
-    case What::kArrival: return arrive(event.a, event.b, event.c, kCrossed);
+    case What::kArrival: return arrive_from(event);
     case What::kAnswer: return answer(event.a, event.b);
+    case What::kPassBack: return pass_back(event);
     case What::kGiveUp: return give_up(event.a, event.b, event.c);
     case What::kCredit:
       ++credits_[event.a].left;
@@ -129,7 +139,8 @@ bool Simulator::can_begin(const Job& job) {
     if (taker.placement == Placement::kRace) return true;
     const std::uint32_t to =
         taker.machines[attempt.ordinal[static_cast<std::size_t>(edge.to_part)]];
-    return to == machine || credits_[credit_for(attempt.plan, e, machine, to)].left > 0;
+    return to == machine || to == source_ ||
+           credits_[credit_for(attempt.plan, e, machine, to)].left > 0;
   });
 }
 
@@ -186,23 +197,23 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   begin_jobs(machine);
 }
 
-std::uint32_t Simulator::link_between(std::uint32_t from, std::uint32_t to) {
-  const auto [known, fresh] =
-      link_of_.try_emplace(pair_key(from, to), static_cast<std::uint32_t>(links_.size()));
-  if (fresh) {
-    const ClusterLink* link = cluster_link(from, to);
-    const bool forward = link->a == nodes_[from].machine->name;
-    links_.emplace_back(forward ? link->up : link->down,
-                        mix_seed(mix_seed(options_.seed, from), to));
-  }
-  return known->second;
+const Simulator::Way& Simulator::way_between(std::uint32_t from, std::uint32_t to) {
+  const auto [known, fresh] = ways_.try_emplace(pair_key(from, to));
+  Way& way = known->second;
+  if (!fresh) return way;
+  const auto found = *index_.find(from, to);
+  way.network = found.network;
+  const std::uint64_t end = way.network ? kNetworkBit | *way.network : to;
+  const auto [interface, added] =
+      interfaces_.try_emplace(pair_key(from, end), static_cast<std::uint32_t>(links_.size()));
+  if (added) links_.emplace_back(*found.profile, mix_seed(mix_seed(options_.seed, from), end));
+  way.link = interface->second;
+  return way;
 }
 
-const ClusterLink* Simulator::cluster_link(std::uint32_t a, std::uint32_t b) const {
-  const auto forward = cluster_links_.find(pair_key(a, b));
-  if (forward != cluster_links_.end()) return forward->second;
-  const auto backward = cluster_links_.find(pair_key(b, a));
-  return backward == cluster_links_.end() ? nullptr : backward->second;
+Seconds Simulator::latency_between(std::uint32_t from, std::uint32_t to) const {
+  const auto way = index_.find(from, to);
+  return way ? way->profile->latency : Seconds{0};
 }
 
 void Simulator::happen(const SimEvent& event) {
@@ -216,13 +227,14 @@ void Simulator::happen(const SimEvent& event) {
 void Simulator::fail_machine(std::uint32_t machine, const SimEvent& event) {
   Node& node = nodes_[machine];
   ++node.outage;
-  const ClusterLink* link = cluster_link(source_, machine);
-  const LinkProfile profile = link ? link->up : LinkProfile{};
+  const auto way = index_.find(source_, machine);
+  const LinkProfile profile = way ? *way->profile : LinkProfile{};
   // Broken connections are noticed when the news arrives, silence when heartbeats are missed.
   double noticed = now_ + profile.latency.count();
   if (event.kind == SimEventKind::kKill) {
     node.killed = true;
     node.queue.clear();
+    node.held.clear();
     for (Core& core : node.cores) core.busy = false;
     node.busy = 0;
     ++node.generation;
@@ -248,6 +260,7 @@ void Simulator::revive_machine(std::uint32_t machine) {
   Node& node = nodes_[machine];
   ++node.outage;
   node.killed = node.cut = false;
+  for (const Event& event : std::exchange(node.held, {})) events_.push(now_, event);
   if (node.stopped) {
     node.stopped = false;
     for (std::uint32_t i = 0; i < node.cores.size(); ++i) {

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/link_profile.h"
+#include "plan/link_index.h"
 #include "plan/policy.h"
 #include "sim/compiled_plan.h"
 #include "sim/event_queue.h"
@@ -32,6 +34,7 @@ class Simulator {
     kHandOver,  // A message of a job that goes on: as kJobEnd.
     kArrival,   // a: attempt, b: edge, c: consumer's ordinal, generation: the attempt's.
     kAnswer,    // a: attempt, b: edge, generation: the attempt's.
+    kPassBack,  // On its way to the source. c: site, else as kAnswer.
     kGiveUp,    // An optional input: as kArrival.
     kCredit,    // a: credit.
     kLocalDue,  // a: frame.
@@ -41,6 +44,12 @@ class Simulator {
   };
   struct Event {
     What what;
+    // Of a message that gets to the interface of its receiver on a network: it happens once it has
+    // passed.
+    bool at_interface = false;
+    std::uint16_t network = 0;
+    // Of a message: the sender's site.
+    std::uint32_t from = 0;
     std::uint32_t a = 0;
     std::uint32_t b = 0;
     std::uint32_t c = 0;
@@ -59,6 +68,9 @@ class Simulator {
     Route route;
     // By part: ordinal of the machine.
     std::vector<std::uint32_t> ordinal;
+    // By site: the site from which the frame came there first, and by which what comes of it goes
+    // back to the source.
+    std::vector<std::uint32_t> came_from;
     // By slot of an edge.
     std::vector<Input> input;
     std::vector<std::uint32_t> credit;
@@ -117,6 +129,8 @@ class Simulator {
     std::uint32_t outage = 0;
     // For the choice between replicas.
     int in_flight = 0;
+    // What it would pass back if it did not stand still.
+    std::vector<Event> held;
     std::vector<Seconds> times;
     std::size_t next_time = 0;
   };
@@ -128,6 +142,7 @@ class Simulator {
   };
 
   // simulator.cpp
+  bool is_current(const Event& event) const;
   void handle(const Event& event);
   void begin_jobs(std::uint32_t machine);
   bool can_begin(const Job& job);
@@ -140,8 +155,13 @@ class Simulator {
   void fail_machine(std::uint32_t machine, const SimEvent& event);
   void revive_machine(std::uint32_t machine);
   void detect(std::uint32_t machine);
-  std::uint32_t link_between(std::uint32_t from, std::uint32_t to);
-  const ClusterLink* cluster_link(std::uint32_t a, std::uint32_t b) const;
+  // The sending side between two machines, and the network if it is one.
+  struct Way {
+    std::uint32_t link = 0;
+    std::optional<std::uint32_t> network;
+  };
+  const Way& way_between(std::uint32_t from, std::uint32_t to);
+  Seconds latency_between(std::uint32_t from, std::uint32_t to) const;
   bool reachable(std::uint32_t machine) const {
     return !nodes_[machine].killed && !nodes_[machine].cut;
   }
@@ -171,6 +191,13 @@ class Simulator {
   void send_rest(const Job& job, std::uint32_t machine, int sent);
   void send_edge(const Job& job, std::uint32_t edge, std::uint32_t machine);
   void carry(const Job& job, std::uint32_t edge, std::uint32_t from, std::uint32_t ordinal);
+  void carry_back(std::uint32_t attempt, std::uint32_t edge, std::uint32_t site);
+  void pass_back(const Event& event);
+  void transmit(std::uint32_t from, std::uint32_t to, Event event);
+  void complete(double at, std::uint32_t to, Event event);
+  void reach_interface(Event event);
+  std::uint32_t receiver_of(const Event& event) const;
+  void arrive_from(const Event& event);
   void arrive(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal, Input how);
   void give_up(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal);
   void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal);
@@ -208,9 +235,13 @@ class Simulator {
   EventQueue<Event> events_;
   std::vector<Node> nodes_;
   std::unordered_map<std::string, std::uint32_t> node_of_;
-  std::unordered_map<std::uint64_t, const ClusterLink*> cluster_links_;
+  LinkIndex index_;
   std::vector<LinkTimeline> links_;
-  std::unordered_map<std::uint64_t, std::uint32_t> link_of_;
+  // By sender and receiver; of a network, by sender and network.
+  std::unordered_map<std::uint64_t, Way> ways_;
+  std::unordered_map<std::uint64_t, std::uint32_t> interfaces_;
+  // By network and receiver.
+  std::unordered_map<std::uint64_t, ReceiverTimeline> receivers_;
   std::vector<Credit> credits_;
   std::unordered_map<std::uint64_t, std::uint32_t> credit_of_;
 
