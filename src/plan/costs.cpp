@@ -73,12 +73,17 @@ class EdgeCosts {
   }
 
  private:
-  // Both ends on one and the same machine whatever the route.
+  // Both ends on one and the same machine whatever the route (plan/policy.h: of parts that are
+  // spread over the same machines too).
   bool stays(const PlanEdge& edge) const {
     const auto& from =
         edge.edge.from_part.empty() ? source_ : parts_.at(edge.edge.from_part)->machines;
-    return from.size() == 1 &&
-           from == (edge.edge.to_part.empty() ? sink_ : parts_.at(edge.edge.to_part)->machines);
+    if (from != (edge.edge.to_part.empty() ? sink_ : parts_.at(edge.edge.to_part)->machines))
+      return false;
+    return from.size() == 1 || (is_spread(edge.edge.from_part) && is_spread(edge.edge.to_part));
+  }
+  bool is_spread(const std::string& part) const {
+    return !part.empty() && parts_.at(part)->placement == Placement::kSpread;
   }
 
   const Plan& plan_;

@@ -229,8 +229,8 @@ const DevicePreset& device_preset(const std::string& name) {
               "no such device preset: " + name + suggestion(name, names) + "; there are " + all);
 }
 
-GraphWork work_of(const Graph& graph) {
-  GraphWork work;
+std::map<std::string, GraphWork> node_work(const Graph& graph) {
+  std::map<std::string, GraphWork> works;
   const GraphCost cost = cost_of(graph);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
@@ -242,8 +242,15 @@ GraphWork work_of(const Graph& graph) {
         if (!output.empty())
           amount += static_cast<double>(
               std::max<std::int64_t>(0, value_elements(graph.value_of(output))));
-    work[kind] += amount;
+    works[node.name][kind] += amount;
   }
+  return works;
+}
+
+GraphWork work_of(const Graph& graph) {
+  GraphWork work;
+  for (const auto& [node, of_node] : node_work(graph))
+    for (const auto& [kind, amount] : of_node) work[kind] += amount;
   return work;
 }
 

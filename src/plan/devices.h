@@ -17,6 +17,8 @@ namespace isthmus {
 using GraphWork = std::map<std::string, double>;
 // At batch 1. What cannot be known (a shape is missing) counts as nothing.
 GraphWork work_of(const Graph& graph);
+// The same of each node, by its name; views are left out.
+std::map<std::string, GraphWork> node_work(const Graph& graph);
 
 // A device of the papers.
 struct DevicePreset {

@@ -37,6 +37,10 @@ std::optional<Route> route_by(const Plan& plan, const Situation& situation, std:
     reason = plan.sink + " is gone";
     return std::nullopt;
   }
+  // Parts spread over the same machines meet on one of them.
+  const auto by_names = [](const auto* a, const auto* b) { return *a < *b; };
+  std::map<const std::vector<std::string>*, const std::string*, decltype(by_names)> chosen(
+      by_names);
   for (const PlacedPart& part : plan.parts) {
     const auto machines = living(part, situation.dead);
     if (machines.empty()) {
@@ -44,7 +48,9 @@ std::optional<Route> route_by(const Plan& plan, const Situation& situation, std:
       return std::nullopt;
     }
     if (part.placement == Placement::kSpread)
-      route.machine_of[part.name] = least_loaded(machines, situation, frame);
+      route.machine_of[part.name] =
+          *chosen.try_emplace(&part.machines, &least_loaded(machines, situation, frame))
+               .first->second;
     else if (part.placement == Placement::kStandby)
       route.machine_of[part.name] = *machines.front();
   }

@@ -43,8 +43,8 @@ struct Route {
 };
 
 // The first plan of the ladder whose machines live (a part with several needs one that lives;
-// `spread` takes the least loaded, `standby` the first), else the local answer. Frame numbers break
-// ties in turn.
+// `spread` takes the least loaded, the same for all parts that are spread over the same machines;
+// `standby` the first), else the local answer. Frame numbers break ties in turn.
 Route admit_route(const std::vector<Plan>& ladder, const Situation& situation, std::uint32_t frame);
 
 // The machines without which a route fails, each once: those of its parts and its sink. Racing

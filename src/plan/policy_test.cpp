@@ -52,6 +52,24 @@ TEST(AdmitRoute, TakesTurnsBetweenEqualReplicas) {
     EXPECT_EQ(admit_route(kLadder, {}, frame).machine_of.at("p"), frame % 2 == 0 ? "a" : "b");
 }
 
+TEST(AdmitRoute, KeepsPartsOfTheSameReplicasTogether) {
+  TinyPlans tiny;
+  tiny.part("work", {"a", "b", "c"}, 1, Placement::kSpread);
+  tiny.part("glue", {"a", "b", "c"}, 0, Placement::kSpread);
+  tiny.part("other", {"d", "e"}, 1, Placement::kSpread);
+  tiny.edge("input:x->work:x", 1);
+  tiny.edge("work:y->glue:y", 1);
+  tiny.edge("glue:z->other:z", 1);
+  tiny.edge("other:s->answer:s", 1);
+  std::set<std::string> used;
+  for (std::uint32_t frame = 0; frame < 6; ++frame) {
+    const auto machine_of = admit_route({tiny.plan}, {}, frame).machine_of;
+    EXPECT_EQ(machine_of.at("work"), machine_of.at("glue"));
+    used.insert(machine_of.at("glue"));
+  }
+  EXPECT_EQ(used.size(), 3U);
+}
+
 TEST(AdmitRoute, TakesTheLeastLoadedReplica) {
   const Situation situation{.dead = {}, .load = {{"a", Seconds{0.2}}, {"b", Seconds{0.1}}}};
   for (std::uint32_t frame = 0; frame < 3; ++frame)

@@ -38,7 +38,8 @@ struct StageSpec {
   // One for each shard, relative: a machine twice as fast takes twice as much.
   std::vector<double> shares = {};
   // Spatial: in how many rows of regions; the shards fill one row after the other, as evenly as
-  // possible. 0: one region to a row.
+  // possible. 0: one region to a row for up to three of them, else about as many rows as columns,
+  // which overlap least.
   int rows = 0;
 };
 

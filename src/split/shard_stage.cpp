@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -83,7 +84,11 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
   const std::size_t row_axis = whole.size() < 3 ? 1 : whole.size() - 2;
   const std::size_t column_axis = whole.size() - 1;
   const std::size_t shards = stage.shares.size();
-  const std::size_t rows = stage.rows > 0 ? static_cast<std::size_t>(stage.rows) : shards;
+  std::size_t rows = shards;
+  if (stage.rows > 0)
+    rows = static_cast<std::size_t>(stage.rows);
+  else if (shards > 3 && row_axis != column_axis)
+    rows = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(shards))));
   if (rows > shards || (rows < shards && row_axis == column_axis))
     throw Error(ErrorKind::kInvalid, fmt::format("{} shards do not make {} rows", shards, rows));
   ShardWalks walks{.walks = {}, .row_sizes = row_sizes(shards, rows)};

@@ -1,0 +1,160 @@
+#include "lab/spread_study.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "codec/codec.h"
+#include "codec/normalise.h"
+#include "core/hash.h"
+#include "core/statistics.h"
+#include "engine/random_tensor.h"
+#include "lab/measure.h"
+#include "lab/plan_runner.h"
+
+namespace isthmus {
+namespace {
+
+// The least CPU time of a few calls: other work on this machine only ever adds.
+template <typename Call>
+Seconds least_time(int runs, const Call& call) {
+  Seconds least{1e9};
+  for (int i = 0; i < runs; ++i) {
+    const Seconds start = thread_cpu_time();
+    call();
+    least = std::min(least, thread_cpu_time() - start);
+  }
+  return least;
+}
+
+CodecProfile measure_codec(const Codec& codec, const Tensor& tensor, int runs) {
+  CodecProfile profile;
+  Payload payload = codec.encode(tensor);
+  profile.bytes = static_cast<double>(payload.size());
+  profile.encode = least_time(runs, [&] { payload = codec.encode(tensor); });
+  profile.decode = least_time(runs, [&] {
+    codec.decode_shared(payload.bytes(), payload.owner(), tensor.dtype(), tensor.shape());
+  });
+  return profile;
+}
+
+Tensor random_like(const Value& value) {
+  Shape shape = value.shape;
+  if (!shape.empty() && shape[0] < 0) shape[0] = 1;
+  return random_tensor(value.dtype, shape, /*seed=*/1);
+}
+
+// CPU time stands for the time of a run: other work on this machine disturbs it least.
+PartProfile measure_quietly(const Graph& part, int runs) {
+  PartProfile profile = measure_part(part, runs);
+  profile.median = profile.cpu;
+  return profile;
+}
+
+// Measures what a spread plan has and a profile has not.
+class SpreadMeasurement {
+ public:
+  SpreadMeasurement(const LoadedPlan& plan, const std::string& source, Profile& known, int runs)
+      : loaded_(plan), plan_(plan.plan), source_(source), known_(known), runs_(runs) {}
+
+  void part(const PlacedPart& part) {
+    const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
+    values_[part.name] = {};
+    for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
+    if (!known_.parts.contains(part.sha256)) known_.parts[part.sha256] = measure_quietly(graph, runs_);
+  }
+
+  void edge(const PlanEdge& edge) {
+    if (edge.edge.from_part.empty() && plan_.input.width > 0) return input(edge);
+    const std::string key = codec_key(plan_, edge);
+    if (known_.codecs.contains(key)) return;
+    const Tensor tensor =
+        edge.edge.from_part.empty()
+            ? random_tensor(DType::kF32, plan_.input.shape, 1)
+            : random_like(values_.at(edge.edge.from_part).at(edge.edge.from_tensor));
+    known_.codecs[key] = measure_codec(*codec_of(loaded_, edge.codec), tensor, runs_);
+  }
+
+ private:
+  void input(const PlanEdge& edge) {
+    const Tensor image = random_tensor(DType::kU8, {plan_.input.height, plan_.input.width, 3}, 1);
+    const Normalization normalization{
+        .scale = plan_.input.scale, .mean = plan_.input.mean, .std = plan_.input.std};
+    const std::string normalise_name = normalise_key(plan_, edge);
+    if (!known_.codecs.contains(normalise_name))
+      known_.codecs[normalise_name].encode =
+          least_time(runs_, [&] { normalise(image, normalization); });
+    const std::string key = codec_key(plan_, edge);
+    if (!known_.codecs.contains(key))
+      known_.codecs[key] = measure_codec(
+          *codec_of(loaded_, edge.codec),
+          is_image_codec(edge.codec.name) ? image : normalise(image, normalization), runs_);
+  }
+
+  const LoadedPlan& loaded_;
+  const Plan& plan_;
+  const std::string& source_;
+  Profile& known_;
+  const int runs_;
+  // Outputs by part.
+  std::map<std::string, std::map<std::string, Value>> values_;
+};
+
+}  // namespace
+
+std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
+                                        const std::string& codec, Profile& known, int runs,
+                                        const Progress& progress) {
+  const auto wire = make_codec(codec_spec_from_string(codec));
+  std::vector<MeasuredUnit> measured;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const Graph unit = unit_graph(graph, units, i);
+    const std::string hash = sha256(to_onnx(unit));
+    if (!known.parts.contains(hash)) known.parts[hash] = measure_quietly(unit, runs);
+    const std::string key = hash + '/' + units[i] + '/' + codec;
+    if (!known.codecs.contains(key))
+      known.codecs[key] = measure_codec(*wire, random_like(unit.outputs[0].value), runs);
+    measured.push_back({known.parts.at(hash), known.codecs.at(key)});
+    if (progress)
+      progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(units.size()));
+  }
+  return measured;
+}
+
+void measure_spread(const LoadedPlan& plan, const std::string& source, Profile& known, int runs,
+                    const Progress& progress) {
+  SpreadMeasurement measurement(plan, source, known, runs);
+  std::int64_t done = 0;
+  for (const PlacedPart& part : plan.plan.parts) {
+    measurement.part(part);
+    if (progress) progress(++done, static_cast<std::int64_t>(plan.plan.parts.size()));
+  }
+  for (const PlanEdge& edge : plan.plan.edges) measurement.edge(edge);
+}
+
+SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
+                          std::int64_t frames) {
+  const std::vector<Plan> ladder{plan.plan};
+  const auto latencies = [](const Trace& trace) {
+    std::vector<double> seconds;
+    for (const FrameRecord& frame : trace.frames)
+      if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
+    return seconds;
+  };
+  SimOptions options{.frames = frames,
+                     .max_in_flight = 2 * static_cast<int>(plan.plan.parts.size()),
+                     .deadline = Seconds{1e6},
+                     .local_fallback = false,
+                     .record_spans = false};
+  const Trace full = simulate(options, ladder, cluster, profile);
+  options.max_in_flight = 1;
+  options.frames = 3;
+  const auto alone = latencies(simulate(options, ladder, cluster, profile));
+  const auto seconds = latencies(full);
+  return {.throughput = throughput(full),
+          .latency_p50 = Seconds{quantile(seconds, 0.5)},
+          .latency_p95 = Seconds{quantile(seconds, 0.95)},
+          .alone = Seconds{quantile(alone, 0.5)}};
+}
+
+}  // namespace isthmus
