@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/error.h"
 #include "plan/pipeline_classes.h"
 #include "plan/pipeline_search.h"
 
@@ -45,21 +44,13 @@ PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluste
 std::optional<PipelinePlan> best_single_machine(const PipelineProblem& problem,
                                                 const Cluster& cluster,
                                                 PipelineObjective objective) {
+  const PipelineCosts costs(problem, cluster);
   std::optional<PipelinePlan> best;
-  for (const std::size_t worker : PipelineCosts(problem, cluster).workers()) {
-    PipelinePlan plan;
-    plan.stages.push_back({.first = 0,
-                           .last = problem.units.size() - 1,
-                           .machines = {cluster.machines[worker].name},
-                           .shares = {1}});
-    try {
-      plan = evaluated(problem, cluster, std::move(plan));
-    } catch (const Error& error) {
-      // It does not fit, or is not linked.
-      if (error.kind() != ErrorKind::kUnsupported) throw;
-      continue;
-    }
-    if (!best || better(plan, *best, objective)) best = std::move(plan);
+  for (const std::size_t worker : costs.workers()) {
+    PipelinePlan whole;
+    whole.stages = {stage_on(costs, {.first = 0, .last = problem.units.size() - 1}, {worker})};
+    const auto plan = possible(costs, cluster, std::move(whole));
+    if (plan && (!best || better(*plan, *best, objective))) best = plan;
   }
   return best;
 }

@@ -62,6 +62,8 @@ struct PipelineProblem {
   std::vector<ShardOption> shards;
   // Whether the source's machine may run the first stage or the last, too.
   bool source_may_run = false;
+  // Whether a stage may be replicated. Frames that come one by one gain nothing by it.
+  bool replicas = true;
 };
 
 enum class StageMode : std::uint8_t {

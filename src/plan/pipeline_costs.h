@@ -148,9 +148,18 @@ class PipelineCosts {
 // Throws Error{kInvalid} for options that do not fit the units, negative or missing numbers.
 void check_problem(const PipelineProblem& problem);
 
+// As in plan/pipeline.h; `costs` without classes.
+PipelinePlan evaluated(const PipelineCosts& costs, const Cluster& cluster, PipelinePlan plan);
+// Nothing where `evaluated` throws kUnsupported.
+std::optional<PipelinePlan> possible(const PipelineCosts& costs, const Cluster& cluster,
+                                     PipelinePlan plan);
+
 // In proportion to speed; of shards, none more than its memory holds (where that is a hard limit)
 // if the others can take the rest. Adds up to 1 over all machines of the seats.
 void set_shares(const PipelineCosts& costs, StageMode mode, std::size_t option,
                 std::vector<Seat>& seats);
+// A stage on these machines, with such shares.
+PipelineStage stage_on(const PipelineCosts& costs, const SeatedStage& stage,
+                       const std::vector<std::size_t>& machines);
 
 }  // namespace isthmus

@@ -51,9 +51,8 @@ Seating seating_of(const PipelineCosts& costs, const Cluster& cluster, const Pip
 // Adds up what the machines do, stage by stage.
 class Evaluation {
  public:
-  Evaluation(const PipelineProblem& problem, const Cluster& cluster, PipelinePlan plan)
-      : costs_(problem, cluster),
-        cluster_(cluster),
+  Evaluation(const PipelineCosts& costs, const Cluster& cluster, PipelinePlan plan)
+      : costs_(costs),
         plan_(std::move(plan)),
         seating_(seating_of(costs_, cluster, plan_)),
         loads_(costs_.machines()),
@@ -185,8 +184,7 @@ class Evaluation {
     plan_.bound = bound(static_cast<std::size_t>(busiest - loads_.begin()));
   }
 
-  const PipelineCosts costs_;
-  const Cluster& cluster_;
+  const PipelineCosts& costs_;
   PipelinePlan plan_;
   const Seating seating_;
   std::vector<Load> loads_;
@@ -197,7 +195,21 @@ class Evaluation {
 }  // namespace
 
 PipelinePlan evaluated(const PipelineProblem& problem, const Cluster& cluster, PipelinePlan plan) {
-  return Evaluation(problem, cluster, std::move(plan)).result();
+  return evaluated(PipelineCosts(problem, cluster), cluster, std::move(plan));
+}
+
+PipelinePlan evaluated(const PipelineCosts& costs, const Cluster& cluster, PipelinePlan plan) {
+  return Evaluation(costs, cluster, std::move(plan)).result();
+}
+
+std::optional<PipelinePlan> possible(const PipelineCosts& costs, const Cluster& cluster,
+                                     PipelinePlan plan) {
+  try {
+    return evaluated(costs, cluster, std::move(plan));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace isthmus
