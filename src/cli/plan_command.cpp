@@ -7,6 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/plan_spread.h"
 #include "cli/terminal.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -18,6 +19,9 @@
 namespace isthmus {
 namespace {
 
+// What `--objective` takes.
+enum class PlanFor : std::uint8_t { kLatency, kThroughput, kEnergy, kBytes };
+
 struct PlanArgs {
   std::string model;
   std::string cluster;
@@ -25,13 +29,30 @@ struct PlanArgs {
   std::string images;
   std::string server;
   std::vector<std::string> strategies = default_strategies();
-  Objective objective = Objective::kLatency;
-  double deadline_ms = 10'000;
+  PlanFor objective = PlanFor::kLatency;
+  std::optional<double> deadline_ms;
+  // Of a plan over many machines.
+  std::string codec = "f32";
   int calibration = 16;
   int cuts = 8;
   bool explain = false;
   bool json = false;
 };
+
+Objective two_machine_objective(PlanFor objective) {
+  switch (objective) {
+    case PlanFor::kEnergy: return Objective::kEnergy;
+    case PlanFor::kBytes: return Objective::kBytes;
+    default: return Objective::kLatency;
+  }
+}
+
+// A device and a server are planned as such, unless it is frames a second that count.
+bool is_spread(const PlanArgs& args) {
+  if (args.objective == PlanFor::kThroughput) return true;
+  return args.objective == PlanFor::kLatency && args.server.empty() &&
+         read_cluster(args.cluster).machines.size() > 2;
+}
 
 // The machine that is not the source: the only other one, unless named.
 std::string server_of(const Cluster& cluster, const std::string& wanted) {
@@ -83,6 +104,18 @@ void print(const Json& result, const PlanArgs& args) {
 }
 
 void run(const PlanArgs& args) {
+  if (is_spread(args))
+    return plan_spread({.model = args.model,
+                        .cluster = args.cluster,
+                        .file = args.file,
+                        .objective = args.objective == PlanFor::kThroughput
+                                         ? PipelineObjective::kThroughput
+                                         : PipelineObjective::kLatency,
+                        .codec = args.codec,
+                        .images = args.images,
+                        .deadline_ms = args.deadline_ms.value_or(60'000),
+                        .explain = args.explain,
+                        .json = args.json});
   Cluster cluster = read_cluster(args.cluster);
   const std::string model = resolve_model(args.model);
   const NetworkUnderStudy network =
@@ -92,7 +125,7 @@ void run(const PlanArgs& args) {
                                 .server = server_of(cluster, args.server),
                                 .input = network.input,
                                 .labels = network.labels,
-                                .deadline = Seconds{args.deadline_ms / 1e3}};
+                                .deadline = Seconds{args.deadline_ms.value_or(10'000) / 1e3}};
   const std::string set = args.images.empty() ? calibration_set(model, network.input) : args.images;
   const ImageSet images = open_images(set, Split::kTrain, network.input, args.calibration);
   const std::vector<LoadedPlan> plans = candidate_plans(network, args.strategies, args.cuts,
@@ -100,7 +133,7 @@ void run(const PlanArgs& args) {
   Profile profile =
       measure_plans(plans, cluster.source, images, load_profile_store(), progress_bar("measure"));
   merge_into_profile_store(profile);
-  const Decision decision = choose(plans, cluster, profile, args.objective);
+  const Decision decision = choose(plans, cluster, profile, two_machine_objective(args.objective));
   LoadedPlan winner = decision.candidates[decision.best].plan;
   winner.plan.predicted = decision.candidates[decision.best].prediction;
   save_plan(winner, args.file);
@@ -116,17 +149,26 @@ void run(const PlanArgs& args) {
 void add_plan_command(CLI::App& app) {
   auto args = std::make_shared<PlanArgs>();
   auto* command = add_command(
-      app, "plan", "Choose how a network runs on these machines: local, offloaded, or cut",
-      "isthmus plan zoo:resnet20 --cluster cluster.yaml --explain -o plan.yaml");
+      app, "plan",
+      "Choose how a network runs on these machines: local, offloaded or cut between a device and a "
+      "server; in stages, shards and replicas over many boards",
+      "isthmus plan zoo:resnet20 --cluster cluster.yaml --explain -o plan.yaml\n"
+      "  isthmus plan zoo:vgg16 --cluster boards.yaml --objective throughput --explain -o "
+      "plan.yaml");
   command->add_option("model", args->model, "ONNX file, or zoo:NAME")->required();
   command->add_option("--cluster", args->cluster, "Machines and links")->required();
   command->add_option("-o,--output", args->file, "Plan file to write")->required();
-  command->add_option("--objective", args->objective, "What to make small: latency, energy, bytes")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, Objective>{{"latency", Objective::kLatency},
-                                                                   {"energy", Objective::kEnergy},
-                                                                   {"bytes", Objective::kBytes}})
-              .description(""));
+  command
+      ->add_option("--objective", args->objective,
+                   "latency (of one frame), throughput (frames a second), energy, bytes")
+      ->transform(CLI::CheckedTransformer(
+                      std::map<std::string, PlanFor>{{"latency", PlanFor::kLatency},
+                                                     {"throughput", PlanFor::kThroughput},
+                                                     {"energy", PlanFor::kEnergy},
+                                                     {"bytes", PlanFor::kBytes}})
+                      .description(""));
+  command->add_option("--codec", args->codec, "Over many machines: between them f32, f16 or u8")
+      ->capture_default_str();
   command->add_option(
       "--images", args->images,
       "Whose training images calibrate codecs and sizes; the network's own set if not given");
@@ -140,8 +182,8 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--calibration-images", args->calibration, "Images to calibrate on")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--deadline", args->deadline_ms, "Milliseconds from capture to answer")
-      ->capture_default_str();
+  command->add_option("--deadline", args->deadline_ms,
+                      "Milliseconds from capture to answer: 10000, or 60000 over many machines");
   command->add_flag("--explain", args->explain, "Say why each candidate lost");
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });

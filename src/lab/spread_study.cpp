@@ -1,11 +1,14 @@
 #include "lab/spread_study.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <set>
 
 #include "codec/codec.h"
 #include "codec/normalise.h"
+#include "core/error.h"
 #include "core/hash.h"
 #include "core/statistics.h"
 #include "engine/random_tensor.h"
@@ -61,7 +64,8 @@ class SpreadMeasurement {
     const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
     values_[part.name] = {};
     for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
-    if (!known_.parts.contains(part.sha256)) known_.parts[part.sha256] = measure_quietly(graph, runs_);
+    if (!known_.parts.contains(part.sha256))
+      known_.parts[part.sha256] = measure_quietly(graph, runs_);
   }
 
   void edge(const PlanEdge& edge) {
@@ -99,6 +103,48 @@ class SpreadMeasurement {
   // Outputs by part.
   std::map<std::string, std::map<std::string, Value>> values_;
 };
+
+// Of the message that carries the input.
+std::int64_t input_bytes_of(const PlanInput& input, const std::string& image_codec) {
+  if (input.width == 0) return 4 * element_count(input.shape);
+  if (image_codec != "raw")
+    throw Error(ErrorKind::kUnsupported, "pictures go to boards as raw, not as " + image_codec);
+  return 3 * static_cast<std::int64_t>(input.width) * input.height;
+}
+
+std::set<std::string> machines_of(const Plan& plan) {
+  std::set<std::string> machines;
+  for (const PlacedPart& part : plan.parts)
+    machines.insert(part.machines.begin(), part.machines.end());
+  return machines;
+}
+
+// What is to be small.
+double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
+  return objective == PipelineObjective::kLatency ? outcome.alone.count() : 1 / outcome.throughput;
+}
+
+// Puts measured times in the place of what was estimated for the shards of a plan, in proportion;
+// false if nothing was.
+bool correct(PipelineProblem& problem, const SpreadResult& result, const Profile& known) {
+  bool changed = false;
+  for (std::size_t i = 0; i < result.pipeline.stages.size(); ++i) {
+    const PipelineStage& stage = result.pipeline.stages[i];
+    if (stage.mode != StageMode::kShards) continue;
+    ShardOption& option = problem.shards[stage.option];
+    double estimated = 0;
+    double measured = 0;
+    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
+      const std::string name = fmt::format("stage{}.shard{}", i + 1, shard + 1);
+      estimated += option.time.at(stage.shares[shard]);
+      measured += known.parts.at(result.plan.plan.find(name)->sha256).median.count();
+    }
+    option.time.fixed *= measured / estimated;
+    option.time.scaled *= measured / estimated;
+    changed = true;
+  }
+  return changed;
+}
 
 }  // namespace
 
@@ -142,7 +188,7 @@ SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const 
     return seconds;
   };
   SimOptions options{.frames = frames,
-                     .max_in_flight = 2 * static_cast<int>(plan.plan.parts.size()),
+                     .max_in_flight = 3 * static_cast<int>(machines_of(plan.plan).size()),
                      .deadline = Seconds{1e6},
                      .local_fallback = false,
                      .record_spans = false};
@@ -155,6 +201,55 @@ SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const 
           .latency_p50 = Seconds{quantile(seconds, 0.5)},
           .latency_p95 = Seconds{quantile(seconds, 0.95)},
           .alone = Seconds{quantile(alone, 0.5)}};
+}
+
+SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
+                       const SpreadRequest& request, const PipelineProblem& problem,
+                       const PipelinePlan& pipeline, Profile& known) {
+  SpreadResult result{.problem = problem, .pipeline = pipeline};
+  result.plan = spread_plan(network.graph, problem, pipeline, network.name,
+                            {.input = network.input,
+                             .labels = network.labels,
+                             .image_codec = request.image_codec,
+                             .codec = request.codec,
+                             .deadline = request.deadline,
+                             .source = cluster.source});
+  measure_spread(result.plan, cluster.source, known, request.runs);
+  result.outcome = play_spread(result.plan, cluster, known);
+  for (std::size_t i = 0; i < pipeline.stages.size(); ++i) {
+    const PipelineStage& stage = pipeline.stages[i];
+    if (stage.mode != StageMode::kShards) continue;
+    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
+      const PlacedPart* part =
+          result.plan.plan.find(fmt::format("stage{}.shard{}", i + 1, shard + 1));
+      result.estimates.push_back(problem.shards[stage.option].time.at(stage.shares[shard]) /
+                                 known.parts.at(part->sha256).median.count());
+    }
+  }
+  return result;
+}
+
+SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known,
+                            const Progress& progress) {
+  const std::vector<std::string> units = pipeline_units(network.graph);
+  const auto measured =
+      measure_units(network.graph, units, request.codec, known, request.runs, progress);
+  PipelineProblem problem =
+      pipeline_problem(network.graph, units, measured,
+                       {.machines = static_cast<int>(cluster.machines.size()) - 1,
+                        .codec = request.codec,
+                        .input_bytes = input_bytes_of(network.input, request.image_codec)});
+  SpreadResult best = spread_as(network, cluster, request, problem,
+                                plan_pipeline(problem, cluster, request.objective), known);
+  for (int round = 0; round < request.rounds; ++round) {
+    if (!correct(problem, best, known)) break;
+    SpreadResult next = spread_as(network, cluster, request, problem,
+                                  plan_pipeline(problem, cluster, request.objective), known);
+    if (value_of(next.outcome, request.objective) < value_of(best.outcome, request.objective))
+      best = std::move(next);
+  }
+  return best;
 }
 
 }  // namespace isthmus

@@ -35,4 +35,39 @@ struct SpreadOutcome {
 SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames = 200);
 
+struct SpreadRequest {
+  PipelineObjective objective = PipelineObjective::kThroughput;
+  // Between machines: f32, f16 or u8.
+  std::string codec = "f32";
+  std::string image_codec = "raw";
+  Seconds deadline{60};
+  // Runs of each part; the median of their CPU times counts.
+  int runs = 5;
+  // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
+  // 1, step 3), where that promises more.
+  int rounds = 2;
+};
+
+struct SpreadResult {
+  PipelineProblem problem;
+  PipelinePlan pipeline;
+  LoadedPlan plan;
+  // From the measured parts, in virtual time.
+  SpreadOutcome outcome;
+  // Predicted over measured time of each part that was planned from a share of its layer's time.
+  std::vector<double> estimates;
+};
+
+// Spreads a network over the cluster's machines: measures its units, plans, measures the parts, and
+// plans again. Slowdowns must be filled. Throws what plan_pipeline throws.
+SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known,
+                            const Progress& progress = {});
+
+// Made, measured and played without a search: a pipeline that is given (a random assignment, a
+// single machine).
+SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
+                       const SpreadRequest& request, const PipelineProblem& problem,
+                       const PipelinePlan& pipeline, Profile& known);
+
 }  // namespace isthmus

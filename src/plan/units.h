@@ -35,7 +35,7 @@ struct UnitOptions {
   // Units that take less than this part of the whole are not sharded.
   double least_share = 0.02;
   // Neighbouring units that one set of regions may run through without a merge.
-  int fuse = 4;
+  int fuse = 8;
   // On the wire.
   std::string codec = "f32";
   // Message to the first stage; and from the source where it divides the input for shards, in the

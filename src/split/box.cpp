@@ -10,7 +10,7 @@
 
 namespace isthmus {
 
-Interval intersection(const Interval& a, const Interval& b) {
+IndexRange intersection(const IndexRange& a, const IndexRange& b) {
   const std::int64_t begin = std::max(a.begin, b.begin);
   return {begin, std::max(begin, std::min(a.end, b.end))};
 }
@@ -39,18 +39,18 @@ Box hull(const Box& a, const Box& b) {
 std::int64_t element_count(const Box& box) {
   return std::accumulate(
       box.begin(), box.end(), std::int64_t{1},
-      [](std::int64_t product, const Interval& axis) { return product * axis.extent(); });
+      [](std::int64_t product, const IndexRange& axis) { return product * axis.extent(); });
 }
 
 std::string to_string(const Box& box) {
   std::string text;
-  for (const Interval& axis : box)
+  for (const IndexRange& axis : box)
     text += fmt::format("{}{}:{}", text.empty() ? "" : ", ", axis.begin, axis.end);
   return text;
 }
 
-std::vector<Interval> divide(std::int64_t extent, const std::vector<double>& shares,
-                             std::int64_t step) {
+std::vector<IndexRange> divide(std::int64_t extent, const std::vector<double>& shares,
+                               std::int64_t step) {
   const auto count = static_cast<std::int64_t>(shares.size());
   if (count == 0 || count > extent)
     throw Error(ErrorKind::kInvalid, fmt::format("an extent of {} cannot be divided in {} pieces",
@@ -62,7 +62,7 @@ std::vector<Interval> divide(std::int64_t extent, const std::vector<double>& sha
   const double total = std::accumulate(shares.begin(), shares.end(), 0.0);
   // In steps; the last piece has what is left over.
   const std::int64_t steps = extent / step;
-  std::vector<Interval> pieces;
+  std::vector<IndexRange> pieces;
   double sum = 0;
   std::int64_t begin = 0;
   for (std::int64_t i = 0; i < count; ++i) {

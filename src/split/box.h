@@ -10,21 +10,21 @@
 namespace isthmus {
 
 // Indices [begin, end) of one axis.
-struct Interval {
+struct IndexRange {
   std::int64_t begin = 0;
   std::int64_t end = 0;
 
   std::int64_t extent() const { return end - begin; }
-  bool contains(const Interval& other) const { return begin <= other.begin && other.end <= end; }
-  friend bool operator==(const Interval&, const Interval&) = default;
+  bool contains(const IndexRange& other) const { return begin <= other.begin && other.end <= end; }
+  friend bool operator==(const IndexRange&, const IndexRange&) = default;
 };
 
 // Empty (begin = end) where they do not meet.
-Interval intersection(const Interval& a, const Interval& b);
+IndexRange intersection(const IndexRange& a, const IndexRange& b);
 
 // A rectangular piece of an activation: an interval for each axis behind the batch, which every
 // piece has whole. box[0] are the channels of N x C x H x W, box[1] and box[2] rows and columns.
-using Box = std::vector<Interval>;
+using Box = std::vector<IndexRange>;
 
 // All of a tensor. Throws Error{kUnsupported} naming the tensor if an extent behind the batch is
 // unknown.
@@ -39,7 +39,7 @@ std::string to_string(const Box& box);
 // [0, extent) in pieces in proportion to `shares`, in order, none of them empty; boundaries fall on
 // multiples of `step` where that leaves no piece empty. Throws Error{kInvalid} if a share is not
 // positive or the extent is too small for so many pieces.
-std::vector<Interval> divide(std::int64_t extent, const std::vector<double>& shares,
-                             std::int64_t step = 1);
+std::vector<IndexRange> divide(std::int64_t extent, const std::vector<double>& shares,
+                               std::int64_t step = 1);
 
 }  // namespace isthmus

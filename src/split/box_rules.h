@@ -18,7 +18,7 @@ namespace isthmus {
 
 // A piece of an initializer: [begin, end) of some of its axes.
 struct WeightPiece {
-  std::map<std::size_t, Interval> axes;
+  std::map<std::size_t, IndexRange> axes;
 };
 
 // A node that makes a piece of its only output.
@@ -79,7 +79,7 @@ RuledNode box_node(const Graph& graph, const Node& node, const Box& wanted);
 // The node (Conv without groups, Gemm, MatMul by an initializer) that sums over the channels or
 // features [begin, end) only; with its bias only if `with_bias`. `wanted` is all of the output.
 // Nothing for any other node.
-std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, Interval channels,
+std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, IndexRange channels,
                                      bool with_bias);
 // How many channels or features such a node sums over; nothing for any other node.
 std::optional<std::int64_t> reduction_extent(const Graph& graph, const Node& node);

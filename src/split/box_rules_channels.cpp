@@ -30,7 +30,7 @@ std::optional<BoxedNode> broadcasting(const BoxContext& context, const Box& want
       const std::size_t at = axis + rank - shape.size();
       if (at == 0) continue;
       const bool serves_all = shape[axis] == 1;
-      piece.push_back(serves_all ? Interval{0, 1} : wanted[at - 1]);
+      piece.push_back(serves_all ? IndexRange{0, 1} : wanted[at - 1]);
       if (context.is_weight(i) && !serves_all && wanted[at - 1].extent() < shape[axis])
         result.weights[i].axes[axis] = wanted[at - 1];
     }
@@ -132,7 +132,7 @@ std::optional<std::int64_t> reduction_extent(const Graph& graph, const Node& nod
   return context.input_shape(1)[reduction->weight_axis];
 }
 
-std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, Interval channels,
+std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, IndexRange channels,
                                      bool with_bias) {
   const BoxContext context{graph, node};
   const auto reduction = reduction_of(context);

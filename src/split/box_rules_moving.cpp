@@ -25,7 +25,7 @@ std::optional<BoxedNode> concat(const BoxContext& context, const Box& wanted) {
   for (std::size_t i = 0; i < context.node.inputs.size(); ++i) {
     if (!context.is_activation(i)) return std::nullopt;
     const std::int64_t extent = context.whole_input(i)[*axis].extent();
-    const Interval here = intersection(wanted[*axis], {offset, offset + extent});
+    const IndexRange here = intersection(wanted[*axis], {offset, offset + extent});
     if (here.extent() > 0) {
       Box piece = wanted;
       piece[*axis] = {here.begin - offset, here.end - offset};
@@ -43,7 +43,7 @@ std::optional<BoxedNode> flattening(const BoxContext& context, const Box& wanted
   if (wanted.size() != 1 || input.empty()) return std::nullopt;
   const std::int64_t channel = element_count(Box(input.begin() + 1, input.end()));
   BoxedNode result = context.begin(wanted);
-  const Interval channels{wanted[0].begin / channel, (wanted[0].end + channel - 1) / channel};
+  const IndexRange channels{wanted[0].begin / channel, (wanted[0].end + channel - 1) / channel};
   result.made[0] = {channels.begin * channel, channels.end * channel};
   result.inputs[0] = input;
   (*result.inputs[0])[0] = channels;
@@ -155,8 +155,8 @@ std::optional<BoxedNode> pad(const BoxContext& context, const Box& wanted) {
   std::vector<std::int64_t> left(2 * rank, 0);
   for (std::size_t axis = 1; axis < rank; ++axis) {
     if ((*pads)[axis] < 0 || (*pads)[axis + rank] < 0) return std::nullopt;
-    const Interval reach{wanted[axis - 1].begin - (*pads)[axis],
-                         wanted[axis - 1].end - (*pads)[axis]};
+    const IndexRange reach{wanted[axis - 1].begin - (*pads)[axis],
+                           wanted[axis - 1].end - (*pads)[axis]};
     input[axis - 1] = intersection(reach, whole[axis - 1]);
     if (input[axis - 1].extent() <= 0) return std::nullopt;
     left[axis] = input[axis - 1].begin - reach.begin;

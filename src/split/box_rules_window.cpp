@@ -55,17 +55,17 @@ std::optional<Window> window_of(const BoxContext& context, Shape kernel) {
 // The rows (columns, ...) that make `wanted` and the padding that is left to do; nothing where all
 // of them are padding.
 struct Reach {
-  Interval input;
+  IndexRange input;
   std::int64_t pad_begin = 0;
   std::int64_t pad_end = 0;
 };
 
-std::optional<Reach> reach_of(const Window& window, std::size_t axis, const Interval& wanted,
+std::optional<Reach> reach_of(const Window& window, std::size_t axis, const IndexRange& wanted,
                               std::int64_t extent) {
   const std::int64_t first = wanted.begin * window.stride[axis] - window.begin[axis];
   const std::int64_t last = (wanted.end - 1) * window.stride[axis] - window.begin[axis] +
                             window.dilation[axis] * (window.kernel[axis] - 1) + 1;
-  const Interval input = intersection({first, last}, {0, extent});
+  const IndexRange input = intersection({first, last}, {0, extent});
   if (input.extent() <= 0) return std::nullopt;
   return Reach{input, std::max<std::int64_t>(0, -first), std::max<std::int64_t>(0, last - extent)};
 }
@@ -95,12 +95,12 @@ bool is_whole_space(const BoxContext& context, const Box& wanted) {
 
 // Channels of a convolution with groups: whole groups, or a piece of one.
 struct Channels {
-  Interval made;
-  Interval input;
+  IndexRange made;
+  IndexRange input;
   std::int64_t groups = 1;
 };
 
-Channels channels_for(const Interval& wanted, std::int64_t groups, std::int64_t outputs,
+Channels channels_for(const IndexRange& wanted, std::int64_t groups, std::int64_t outputs,
                       std::int64_t inputs) {
   const std::int64_t out = outputs / groups;
   const std::int64_t in = inputs / groups;

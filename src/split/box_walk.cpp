@@ -223,7 +223,7 @@ BoxWalk walk_box(const Graph& run, const std::string& tensor, const Box& wanted)
   return result;
 }
 
-BoxWalk walk_partial_sum(const Graph& run, const Node& node, Interval channels, bool with_bias) {
+BoxWalk walk_partial_sum(const Graph& run, const Node& node, IndexRange channels, bool with_bias) {
   const auto sum = partial_sum(run, node, channels, with_bias);
   if (!sum)
     throw Error(ErrorKind::kUnsupported,

@@ -61,7 +61,7 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
         step *= whole[0].end / input[0].end;
     }
   ShardWalks walks;
-  for (const Interval& piece : divide(whole[0].end, stage.shares, step)) {
+  for (const IndexRange& piece : divide(whole[0].end, stage.shares, step)) {
     Box wanted = whole;
     wanted[0] = piece;
     walks.walks.push_back(walk_box(run, output_of(run), wanted));
@@ -102,9 +102,9 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
   next = stage.shares.begin();
   for (std::size_t row = 0; row < rows; ++row) {
     const auto end = next + static_cast<std::ptrdiff_t>(walks.row_sizes[row]);
-    for (const Interval& column :
+    for (const IndexRange& column :
          walks.row_sizes[row] == 1
-             ? std::vector<Interval>{whole[column_axis]}
+             ? std::vector<IndexRange>{whole[column_axis]}
              : divide(whole[column_axis].end, std::vector<double>(next, end))) {
       Box wanted = whole;
       wanted[column_axis] = column;
@@ -142,7 +142,7 @@ ShardWalks walk_sums(const Graph& run, const StageSpec& stage) {
     }
   }
   ShardWalks walks;
-  for (const Interval& piece : divide(extent, stage.shares, step))
+  for (const IndexRange& piece : divide(extent, stage.shares, step))
     walks.walks.push_back(walk_partial_sum(run, node, piece, walks.walks.empty()));
   return walks;
 }

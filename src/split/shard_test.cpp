@@ -26,10 +26,12 @@ std::int64_t sent(const std::vector<ShardCost>& costs) {
 }
 
 TEST(Divide, FollowsTheSharesAndLeavesNoPieceEmpty) {
-  EXPECT_THAT(divide(10, {1, 1}), ElementsAre(Interval{0, 5}, Interval{5, 10}));
-  EXPECT_THAT(divide(10, {3, 1, 1}), ElementsAre(Interval{0, 6}, Interval{6, 8}, Interval{8, 10}));
-  EXPECT_THAT(divide(3, {100, 1, 1}), ElementsAre(Interval{0, 1}, Interval{1, 2}, Interval{2, 3}));
-  EXPECT_THAT(divide(12, {1, 1}, 4), ElementsAre(Interval{0, 8}, Interval{8, 12}));
+  EXPECT_THAT(divide(10, {1, 1}), ElementsAre(IndexRange{0, 5}, IndexRange{5, 10}));
+  EXPECT_THAT(divide(10, {3, 1, 1}),
+              ElementsAre(IndexRange{0, 6}, IndexRange{6, 8}, IndexRange{8, 10}));
+  EXPECT_THAT(divide(3, {100, 1, 1}),
+              ElementsAre(IndexRange{0, 1}, IndexRange{1, 2}, IndexRange{2, 3}));
+  EXPECT_THAT(divide(12, {1, 1}, 4), ElementsAre(IndexRange{0, 8}, IndexRange{8, 12}));
   EXPECT_THROW(divide(2, {1, 1, 1}), Error);
   EXPECT_THROW(divide(9, {1, 0}), Error);
 }

@@ -1,0 +1,117 @@
+#include "cli/plan_spread.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/inputs.h"
+#include "cli/terminal.h"
+#include "core/error.h"
+#include "core/json.h"
+#include "core/statistics.h"
+#include "core/text.h"
+#include "lab/spread_study.h"
+#include "plan/predict.h"
+#include "zoo/zoo.h"
+
+namespace isthmus {
+namespace {
+
+std::string name_of(StageMode mode, const PipelineProblem& problem, std::size_t option) {
+  switch (mode) {
+    case StageMode::kSingle: return "one machine";
+    case StageMode::kReplicas: return "replicas";
+    case StageMode::kShards: return problem.shards[option].kind + " shards";
+  }
+  return "";
+}
+
+Json describe(const SpreadResult& result) {
+  Json stages = Json::array();
+  for (const PipelineStage& stage : result.pipeline.stages)
+    stages.push_back({{"until", result.problem.units[stage.last].until},
+                      {"units", stage.last - stage.first + 1},
+                      {"mode", name_of(stage.mode, result.problem, stage.option)},
+                      {"machines", stage.machines},
+                      {"shares", stage.shares},
+                      {"period_ms", 1e3 * stage.period.count()},
+                      {"bound", stage.bound}});
+  Json out = {
+      {"plan", result.plan.plan.name},           {"stages", std::move(stages)},
+      {"throughput", result.outcome.throughput}, {"latency_ms", 1e3 * result.outcome.alone.count()},
+      {"bound", result.pipeline.bound},          {"why", result.pipeline.why}};
+  if (!result.estimates.empty())
+    out["estimate_over_measured"] = {{"median", quantile(result.estimates, 0.5)},
+                                     {"p95", quantile(result.estimates, 0.95)}};
+  return out;
+}
+
+void print(const Json& out, const PlanSpreadArgs& args) {
+  fmt::print("{}: {:.3g} frames a second, {} for one frame alone -> {}\n",
+             out["plan"].get<std::string>(), out["throughput"].get<double>(),
+             format_seconds(out["latency_ms"].get<double>() / 1e3), args.file);
+  if (!args.explain) return;
+  int number = 0;
+  for (const Json& stage : out["stages"])
+    fmt::print(
+        "  stage {}: {} units up to {}, {} ({}): {}, {}\n", ++number, stage["units"].get<int>(),
+        stage["until"].get<std::string>(), stage["mode"].get<std::string>(),
+        fmt::join(stage["machines"].get<std::vector<std::string>>(), ", "),
+        format_seconds(stage["period_ms"].get<double>() / 1e3), stage["bound"].get<std::string>());
+  for (const Json& line : out["why"]) fmt::print("  {}\n", line.get<std::string>());
+  if (out.contains("estimate_over_measured"))
+    fmt::print("  shards were estimated at {:.2f} of their measured times (median)\n",
+               out["estimate_over_measured"]["median"].get<double>());
+}
+
+// The whole against the parts, which must be equal.
+double check(const NetworkUnderStudy& network, const SpreadResult& result,
+             const PlanSpreadArgs& args) {
+  const InputSource inputs =
+      args.images.empty() ? random_inputs(network.graph, args.checked, /*seed=*/1)
+                          : image_inputs(network.graph, network.model, args.images, args.checked);
+  const Partition partition =
+      staged_partition(network.graph, stage_specs(result.problem, result.pipeline));
+  VerifyOptions options;
+  options.expected_images = args.checked;
+  const VerifyResult verified =
+      verify_partition(network.graph, partition, inputs, options, progress_bar("check"));
+  if (!verified.equal)
+    throw Error(ErrorKind::kInvalid,
+                fmt::format("the parts differ from {}: first at tensor {}, by {:.3g}", args.model,
+                            verified.first_difference, verified.max_relative_difference));
+  return verified.max_relative_difference;
+}
+
+}  // namespace
+
+void plan_spread(const PlanSpreadArgs& args) {
+  Cluster cluster = read_cluster(args.cluster);
+  const std::string model = resolve_model(args.model);
+  const NetworkUnderStudy network =
+      study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());
+  set_slowdowns(cluster, network.name, network.work, network.measured);
+  Profile profile = load_profile_store();
+  profile.machine = machine_fingerprint();
+  profile.date = utc_date();
+  SpreadResult result = spread_network(network, cluster,
+                                       {.objective = args.objective,
+                                        .codec = args.codec,
+                                        .deadline = Seconds{args.deadline_ms / 1e3},
+                                        .runs = args.runs},
+                                       profile, progress_bar("measure"));
+  merge_into_profile_store(profile);
+  const double difference = check(network, result, args);
+  result.plan.plan.predicted = predict(result.plan, cluster, profile);
+  save_plan(result.plan, args.file);
+  Json out = describe(result);
+  out["max_relative_difference"] = difference;
+  if (args.json)
+    std::cout << out.dump(2) << '\n';
+  else
+    print(out, args);
+}
+
+}  // namespace isthmus

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "plan/pipeline.h"
+
+namespace isthmus {
+
+// `isthmus plan` for a cluster of many machines: the network in stages and shards over all of them.
+struct PlanSpreadArgs {
+  std::string model;
+  std::string cluster;
+  // Plan file to write.
+  std::string file;
+  PipelineObjective objective = PipelineObjective::kThroughput;
+  std::string codec = "f32";
+  // Whose test images the plan is checked on; random inputs if "".
+  std::string images;
+  int checked = 2;
+  double deadline_ms = 60'000;
+  int runs = 5;
+  bool explain = false;
+  bool json = false;
+};
+
+void plan_spread(const PlanSpreadArgs& args);
+
+}  // namespace isthmus
