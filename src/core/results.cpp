@@ -95,20 +95,35 @@ ResultLink result_link_from_json(Fields fields) {
   return link;
 }
 
+// Milliseconds, millijoules and bytes: digits behind a hundred-thousandth, 10 ns, are of no use and
+// make most of the file.
+double rounded(double value) {
+  constexpr double kParts = 1e5;
+  return std::round(value * kParts) / kParts;
+}
+
+Json rounded(const Interval& interval) { return {rounded(interval.low), rounded(interval.high)}; }
+
+Json rounded(const std::map<std::string, double>& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values) json[name] = rounded(value);
+  return json;
+}
+
 Json pair_to_json(const Interval& interval) { return {interval.low, interval.high}; }
 
 Json row_to_json(const ResultRow& row) {
   Json json = {{"network", row.network},
                {"link", row.link},
                {"strategy", row.strategy},
-               {"bytes_per_frame", row.bytes_per_frame},
-               {"on_air_bytes", row.on_air_bytes},
-               {"answer_bytes", row.answer_bytes},
-               {"p50_ms", row.p50_ms},
-               {"p95_ms", row.p95_ms},
-               {"spans", row.spans},
+               {"bytes_per_frame", rounded(row.bytes_per_frame)},
+               {"on_air_bytes", rounded(row.on_air_bytes)},
+               {"answer_bytes", rounded(row.answer_bytes)},
+               {"p50_ms", rounded(row.p50_ms)},
+               {"p95_ms", rounded(row.p95_ms)},
+               {"spans", rounded(row.spans)},
                {"frames", row.frames},
-               {"energy_mj", row.energy_mj},
+               {"energy_mj", rounded(row.energy_mj)},
                {"trained", row.trained},
                {"mode", row.mode},
                {"estimate", row.estimate}};
@@ -118,10 +133,10 @@ Json row_to_json(const ResultRow& row) {
     json["interval"] = pair_to_json(row.interval);
   }
   if (row.mean_ms) {
-    json["mean_ms"] = *row.mean_ms;
-    json["mean_interval_ms"] = pair_to_json(row.mean_interval);
+    json["mean_ms"] = rounded(*row.mean_ms);
+    json["mean_interval_ms"] = rounded(row.mean_interval);
   }
-  if (row.predicted_ms) json["predicted_ms"] = *row.predicted_ms;
+  if (row.predicted_ms) json["predicted_ms"] = rounded(*row.predicted_ms);
   return json;
 }
 

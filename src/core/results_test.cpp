@@ -33,6 +33,19 @@ TEST(LabResults, WriteTheDocumentedExampleAgain) {
   EXPECT_EQ(nlohmann::json(written), nlohmann::json(example));
 }
 
+TEST(LabResults, WriteNoDigitsThatMeanNothing) {
+  LabResults results;
+  results.rows.push_back({.p50_ms = 2351.1461191282024,
+                          .mean_ms = 0.1 + 0.2,
+                          .mean_interval = {0.299999999, 135610.0000449},
+                          .spans = {{"network", 9.926874137515066e-12}}});
+  const Json row = to_json(results)["rows"][0];
+  EXPECT_EQ(row["p50_ms"].dump(), "2351.14612");
+  EXPECT_EQ(row["mean_ms"].dump(), "0.3");
+  EXPECT_EQ(row["mean_interval_ms"].dump(), "[0.3,135610.00004]");
+  EXPECT_EQ(row["spans"]["network"], 0);
+}
+
 TEST(LabResults, ListLinksAndStrategiesInOrderOfAppearance) {
   LabResults results;
   for (const char* link : {"wifi", "lte"})
