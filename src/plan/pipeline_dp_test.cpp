@@ -36,5 +36,11 @@ TEST(PlanContiguous, IsTheFastestWhereTheSourceMayRun) {
                               PipelineObjective::kThroughput);
 }
 
+TEST(PlanContiguous, HasTheLeastLatencyOfAllPipelines) {
+  expect_equal_to_brute_force({}, PipelineObjective::kLatency);
+  expect_equal_to_brute_force({.machines = 3, .source_may_run = true},
+                              PipelineObjective::kLatency);
+}
+
 }  // namespace
 }  // namespace isthmus

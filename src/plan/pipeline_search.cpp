@@ -14,9 +14,11 @@ constexpr double kTolerance = 1e-3;
 constexpr double kThoroughTolerance = 1e-6;
 // Work of one bound: (machines taken, team) pairs times pairs of units; below the first, every label
 // is kept.
-constexpr double kThoroughWork = 5e3;
+constexpr double kThoroughWork = 1e5;
 constexpr double kMostWork = 2e7;
 constexpr std::size_t kFewestUnits = 24;
+// Plans found on the way that are improved.
+constexpr std::size_t kPolished = 8;
 // A layer that takes less time of its machine than this share of the best period is not worth
 // sharding where units must be merged.
 constexpr double kWorthSharding = 0.5;
@@ -52,7 +54,7 @@ class ThroughputSearch {
     double low = pipelines.lower_bound();
     double high = start();
     if (high == PipelineCosts::kNever) high = first_possible(pipelines, low);
-    if (high == PipelineCosts::kNever) return best_;
+    if (high == PipelineCosts::kNever) return best();
     const double tolerance = thorough_ ? kThoroughTolerance : kTolerance;
     while (high - low > tolerance * high) {
       const double middle = (low + high) / 2;
@@ -65,7 +67,7 @@ class ThroughputSearch {
     }
     // Perhaps fewer machines are as good.
     if (const auto stages = pipelines.within(high * (1 + 1e-9))) consider(*stages);
-    return best_;
+    return best();
   }
 
  private:
@@ -95,7 +97,21 @@ class ThroughputSearch {
     const auto pipeline = contiguous_for_throughput(coarse_.problem, cluster_);
     if (pipeline) consider(*pipeline);
     if (problem_.replicas && plain_.workers().size() > 1) consider(all_replicas());
-    return best_ ? best_->period.count() : PipelineCosts::kNever;
+    double period = PipelineCosts::kNever;
+    for (const PipelinePlan& plan : found_) period = std::min(period, plan.period.count());
+    return period;
+  }
+
+  std::optional<PipelinePlan> best() {
+    std::ranges::stable_sort(found_, {}, &PipelinePlan::period);
+    std::optional<PipelinePlan> best;
+    // Where the model was exact, so is the plan; only boundaries of merged units may move.
+    const bool exact = classes_.size() == alike_machines(plain_, plain_.workers()).size();
+    for (std::size_t i = 0; i < std::min(found_.size(), exact ? 1 : kPolished); ++i) {
+      PipelinePlan plan = polished(problem_, cluster_, found_[i]);
+      if (!best || plan.period < best->period) best = std::move(plan);
+    }
+    return best;
   }
 
   PipelinePlan all_replicas() const {
@@ -122,7 +138,7 @@ class ThroughputSearch {
     return PipelineCosts::kNever;
   }
 
-  // Keeps it if it is the best so far, in the problem's own units.
+  // In the problem's own units.
   void consider(PipelinePlan plan) {
     for (PipelineStage& stage : plan.stages) {
       stage.first = coarse_.begin[stage.first];
@@ -130,7 +146,8 @@ class ThroughputSearch {
       if (stage.mode == StageMode::kShards) stage.option = coarse_.options[stage.option];
     }
     const auto result = possible(plain_, cluster_, std::move(plan));
-    if (result && (!best_ || result->period <= best_->period)) best_ = result;
+    // The latest is the one with the fewest machines, and comes first among equals.
+    if (result) found_.insert(found_.begin(), *result);
   }
 
   void consider(const std::vector<LabelledPipelines::Stage>& stages) {
@@ -154,15 +171,14 @@ class ThroughputSearch {
   CoarsePipeline coarse_;
   Cluster typical_;
   bool thorough_ = true;
-  std::optional<PipelinePlan> best_;
+  std::vector<PipelinePlan> found_;
 };
 
 }  // namespace
 
 std::optional<PipelinePlan> search_throughput(const PipelineProblem& problem,
                                               const Cluster& cluster) {
-  auto plan = ThroughputSearch(problem, cluster).run();
-  return plan ? polished(problem, cluster, std::move(*plan)) : plan;
+  return ThroughputSearch(problem, cluster).run();
 }
 
 }  // namespace isthmus

@@ -38,5 +38,10 @@ TEST(PlanPipeline, IsWithinTwoPercentOfTheHighestThroughput) {
   RecordProperty("worst", std::to_string(worst));
 }
 
+TEST(PlanPipeline, IsWithinTwoPercentOfTheLeastLatency) {
+  expect_near_brute_force({.units = 3, .machines = 3}, PipelineObjective::kLatency,
+                          {.replicas = false, .reuse = true}, 60);
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -128,7 +128,7 @@ struct EnumerationOptions {
   bool reuse = false;
 };
 
-// Visits all plans, possible or not; any machine of a stage may be its first.
+// Visits all plans, possible or not; machines that share a layer come in any order.
 class PipelineEnumeration {
  public:
   PipelineEnumeration(const PipelineCase& small, EnumerationOptions options,
@@ -165,10 +165,9 @@ class PipelineEnumeration {
     for (std::size_t o = 0; o < problem_.shards.size(); ++o) {
       const ShardOption& option = problem_.shards[o];
       if (option.first != first || option.most < static_cast<int>(machines.size())) continue;
-      for (std::size_t k = 0; k < machines.size(); ++k) {
-        std::ranges::rotate(machines, machines.begin() + 1);
-        add(first, option.last, StageMode::kShards, o, machines, taken);
-      }
+      std::ranges::sort(machines);
+      do add(first, option.last, StageMode::kShards, o, machines, taken);
+      while (std::ranges::next_permutation(machines).found);
     }
   }
 
