@@ -29,9 +29,8 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 
 PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                            PipelineObjective objective) {
-  auto best = objective == PipelineObjective::kThroughput
-                  ? search_throughput(problem, cluster)
-                  : search_latency(problem, cluster, {});
+  auto best = objective == PipelineObjective::kThroughput ? search_throughput(problem, cluster)
+                                                          : search_latency(problem, cluster, {});
   if (objective == PipelineObjective::kLatency) {
     // Where memory is tight it may have missed what a pipeline can do.
     PipelineProblem single = problem;

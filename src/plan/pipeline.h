@@ -128,7 +128,8 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                            PipelineObjective objective);
 
-// The whole on the one machine that is best at it (source_may_run or not); nothing if none holds it.
+// The whole on the one machine that is best at it (source_may_run or not); nothing if none holds
+// it.
 std::optional<PipelinePlan> best_single_machine(const PipelineProblem& problem,
                                                 const Cluster& cluster,
                                                 PipelineObjective objective);

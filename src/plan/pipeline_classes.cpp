@@ -22,12 +22,12 @@ Need least_need(const PipelineCosts& costs, std::size_t unit) {
   Need need;
   const auto workers = costs.workers();
   const auto consider = [&](const SeatedStage& stage, const Seat& seat, int shards) {
-    const double footprint = costs.footprint(costs.weights(stage, seat), costs.peak(stage, seat),
-                                             seat.machine);
+    const double footprint =
+        costs.footprint(costs.weights(stage, seat), costs.peak(stage, seat), seat.machine);
     if (costs.swapping(footprint, seat.machine) < PipelineCosts::kNever) need.fits = true;
     const double memory = static_cast<double>(costs.machine(seat.machine).memory);
-    if (footprint - memory < need.footprint - static_cast<double>(
-                                                  costs.machine(need.machine).memory))
+    if (footprint - memory <
+        need.footprint - static_cast<double>(costs.machine(need.machine).memory))
       need.footprint = footprint, need.machine = seat.machine, need.shards = shards;
   };
   for (const std::size_t worker : workers) {
@@ -36,8 +36,9 @@ Need least_need(const PipelineCosts& costs, std::size_t unit) {
       const ShardOption& option = costs.problem().shards[o];
       const int shards = std::min(option.most, static_cast<int>(workers.size()));
       if (option.first > unit || option.last < unit || shards < 2) continue;
-      consider({.first = option.first, .last = option.last, .mode = StageMode::kShards, .option = o},
-               {.machine = worker, .share = 1.0 / shards}, shards);
+      consider(
+          {.first = option.first, .last = option.last, .mode = StageMode::kShards, .option = o},
+          {.machine = worker, .share = 1.0 / shards}, shards);
     }
   }
   return need;
@@ -46,8 +47,7 @@ Need least_need(const PipelineCosts& costs, std::size_t unit) {
 void check_links(const PipelineCosts& costs) {
   const auto fail = [&](std::size_t from, std::size_t to) {
     throw Error(ErrorKind::kUnsupported, "there is no link from " + costs.machine(from).name +
-                                             " to " + costs.machine(to).name +
-                                             ", which must talk");
+                                             " to " + costs.machine(to).name + ", which must talk");
   };
   const auto workers = costs.workers();
   const auto linked = [&](bool there) {

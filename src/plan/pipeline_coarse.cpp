@@ -26,9 +26,8 @@ CoarsePipeline coarsened(const PipelineProblem& problem, std::size_t most,
   while (units.size() > most) {
     std::size_t least = 0;
     for (std::size_t i = 1; i < units.size(); ++i)
-      if (!fixed[coarse.begin[i]] &&
-          (least == 0 ||
-           units[i - 1].time + units[i].time < units[least - 1].time + units[least].time))
+      if (!fixed[coarse.begin[i]] && (least == 0 || units[i - 1].time + units[i].time <
+                                                        units[least - 1].time + units[least].time))
         least = i;
     if (least == 0) break;
     units[least] = joined(units[least - 1], units[least]);
@@ -59,9 +58,8 @@ std::vector<std::vector<std::size_t>> fewer_classes(const PipelineCosts& costs,
     double least = 0;
     for (std::size_t i = 1; i < classes.size(); ++i) {
       if (is_source(classes[i]) || is_source(classes[i - 1])) continue;
-      const double lost =
-          static_cast<double>(classes[i - 1].size()) *
-          (costs.speed(classes[i - 1][0]) - costs.speed(classes[i][0]));
+      const double lost = static_cast<double>(classes[i - 1].size()) *
+                          (costs.speed(classes[i - 1][0]) - costs.speed(classes[i][0]));
       if (best == 0 || lost < least) best = i, least = lost;
     }
     if (best == 0) break;

@@ -17,9 +17,7 @@ PipelineCosts::Message scaled(const PipelineCosts::Message& whole, double bytes)
 
 bool is_amount(double value) { return std::isfinite(value) && value >= 0; }
 
-bool is_amount(const Linear& linear) {
-  return is_amount(linear.fixed) && is_amount(linear.scaled);
-}
+bool is_amount(const Linear& linear) { return is_amount(linear.fixed) && is_amount(linear.scaled); }
 
 }  // namespace
 
@@ -52,7 +50,8 @@ PipelineCosts::PipelineCosts(const PipelineProblem& problem, const Cluster& clus
   check_problem(problem);
   const auto at = std::ranges::find(cluster.machines, cluster.source, &Machine::name);
   if (at == cluster.machines.end())
-    throw Error(ErrorKind::kInvalid, "the source's machine is not in the cluster: " + cluster.source);
+    throw Error(ErrorKind::kInvalid,
+                "the source's machine is not in the cluster: " + cluster.source);
   source_ = static_cast<std::size_t>(at - cluster.machines.begin());
   source_seat_ = {Seat{.machine = source_}};
   const auto route_between = [&](const Machine& from, const Machine& to) {
@@ -100,9 +99,9 @@ double PipelineCosts::speed(std::size_t index) const {
 bool PipelineCosts::alike(std::size_t a, std::size_t b) const {
   const Machine& one = machine(a);
   const Machine& other = machine(b);
-  if (a == source_ || b == source_ || one.slowdown != other.slowdown ||
-      one.cores != other.cores || one.memory != other.memory ||
-      one.swap_bandwidth != other.swap_bandwidth || route(a, b) != route(b, a))
+  if (a == source_ || b == source_ || one.slowdown != other.slowdown || one.cores != other.cores ||
+      one.memory != other.memory || one.swap_bandwidth != other.swap_bandwidth ||
+      route(a, b) != route(b, a))
     return false;
   for (std::size_t x = 0; x < machines(); ++x)
     if (x != a && x != b && (route(a, x) != route(b, x) || route(x, a) != route(x, b)))
@@ -126,8 +125,7 @@ double PipelineCosts::weights(const SeatedStage& stage, const Seat& seat) const 
 double PipelineCosts::peak(const SeatedStage& stage, const Seat& seat) const {
   if (stage.mode == StageMode::kShards)
     return problem_.shards[stage.option].peak_bytes.at(seat.share);
-  const auto level =
-      static_cast<std::size_t>(std::bit_width(stage.last - stage.first + 1) - 1);
+  const auto level = static_cast<std::size_t>(std::bit_width(stage.last - stage.first + 1) - 1);
   const std::vector<double>& peaks = peaks_[level];
   return std::max(peaks[stage.first], peaks[stage.last + 1 - (std::size_t{1} << level)]);
 }
@@ -152,8 +150,8 @@ double PipelineCosts::run_time(const SeatedStage& stage, const Seat& seat) const
 double PipelineCosts::compute(const SeatedStage& stage, const Seat& seat) const {
   double time = run_time(stage, seat);
   if (machine(seat.machine).memory > 0)
-    time += swapping(footprint(weights(stage, seat), peak(stage, seat), seat.machine),
-                     seat.machine);
+    time +=
+        swapping(footprint(weights(stage, seat), peak(stage, seat), seat.machine), seat.machine);
   return time * (stage.mode == StageMode::kShards ? 1 : seat.share) / machine(seat.machine).cores;
 }
 
@@ -322,8 +320,8 @@ PipelineStage stage_on(const PipelineCosts& costs, const SeatedStage& stage,
   std::vector<Seat> seats;
   for (const std::size_t machine : machines) seats.push_back({.machine = machine});
   set_shares(costs, stage.mode, stage.option, seats);
-  PipelineStage named{.first = stage.first, .last = stage.last, .mode = stage.mode,
-                      .option = stage.option};
+  PipelineStage named{
+      .first = stage.first, .last = stage.last, .mode = stage.mode, .option = stage.option};
   for (const Seat& seat : seats) {
     named.machines.push_back(costs.machine(seat.machine).name);
     named.shares.push_back(seat.share);

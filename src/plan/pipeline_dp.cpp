@@ -49,8 +49,8 @@ class ContiguousPipelines {
     for (std::size_t c = 0; c < classes.size(); ++c) stage_cost_.push_back(stage_costs(c));
     for (std::size_t p = 0; p <= units_; ++p) messages_.push_back(costs.message(p));
     const double codecs = messages_[0].encode + messages_[units_].decode;
-    source_cost_ = codecs * costs.machine(costs.source()).slowdown /
-                   costs.machine(costs.source()).cores;
+    source_cost_ =
+        codecs * costs.machine(costs.source()).slowdown / costs.machine(costs.source()).cores;
     order_ = counts_.by_total();
   }
 
@@ -84,8 +84,8 @@ class ContiguousPipelines {
   std::vector<double> stage_costs(std::size_t c) const {
     std::vector<double> table((units_ + 1) * (units_ + 1), PipelineCosts::kNever);
     const std::array<Seat, 1> seat = {Seat{.machine = classes_[c][0]}};
-    const double cpu = costs_.machine(seat[0].machine).slowdown /
-                       costs_.machine(seat[0].machine).cores;
+    const double cpu =
+        costs_.machine(seat[0].machine).slowdown / costs_.machine(seat[0].machine).cores;
     for (std::size_t i = 0; i < units_; ++i) {
       for (std::size_t end = i + 1; end <= units_; ++end) {
         if (is_source(c) && i > 0 && end < units_) continue;
@@ -145,7 +145,8 @@ class ContiguousPipelines {
   }
 
   bool finishes(std::size_t code, std::size_t c, double bound) const {
-    if (counts_.taken(code, c) == 0 || !reach_[code * classes_.size() + c].has(units_)) return false;
+    if (counts_.taken(code, c) == 0 || !reach_[code * classes_.size() + c].has(units_))
+      return false;
     if (!is_source(c) && !passes(units_, classes_[c][0], costs_.source(), bound)) return false;
     for (std::size_t b = 0; b < classes_.size(); ++b)
       if (is_source(b) && counts_.taken(code, b) > 0) return true;

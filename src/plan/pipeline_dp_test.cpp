@@ -38,8 +38,7 @@ TEST(PlanContiguous, IsTheFastestWhereTheSourceMayRun) {
 
 TEST(PlanContiguous, HasTheLeastLatencyOfAllPipelines) {
   expect_equal_to_brute_force({}, PipelineObjective::kLatency);
-  expect_equal_to_brute_force({.machines = 3, .source_may_run = true},
-                              PipelineObjective::kLatency);
+  expect_equal_to_brute_force({.machines = 3, .source_may_run = true}, PipelineObjective::kLatency);
 }
 
 }  // namespace

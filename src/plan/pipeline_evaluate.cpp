@@ -27,8 +27,8 @@ Seating seating_of(const PipelineCosts& costs, const Cluster& cluster, const Pip
     std::vector<Seat> seats;
     double sum = 0;
     for (std::size_t k = 0; k < stage.machines.size(); ++k) {
-      const auto index = static_cast<std::size_t>(&cluster.machine(stage.machines[k]) -
-                                                  cluster.machines.data());
+      const auto index =
+          static_cast<std::size_t>(&cluster.machine(stage.machines[k]) - cluster.machines.data());
       seats.push_back({.machine = index, .share = stage.shares.at(k)});
       sum += stage.shares[k];
     }
@@ -81,25 +81,23 @@ class Evaluation {
         Holding& holding = holding_[seat.machine];
         holding.weights += costs_.weights(stage, seat);
         holding.peak = std::max(holding.peak, costs_.peak(stage, seat));
-        const double footprint =
-            costs_.footprint(holding.weights, holding.peak, seat.machine);
+        const double footprint = costs_.footprint(holding.weights, holding.peak, seat.machine);
         if (costs_.swapping(footprint, seat.machine) == PipelineCosts::kNever)
-          throw Error(ErrorKind::kUnsupported,
-                      fmt::format("{} cannot hold {}{}: it would need {} of its {}",
-                                  costs_.machine(seat.machine).name,
-                                  stage.mode == StageMode::kShards ? "a shard of " : "",
-                                  layers(stage), format_bytes(footprint),
-                                  format_bytes(static_cast<double>(
-                                      costs_.machine(seat.machine).memory))));
+          throw Error(
+              ErrorKind::kUnsupported,
+              fmt::format("{} cannot hold {}{}: it would need {} of its {}",
+                          costs_.machine(seat.machine).name,
+                          stage.mode == StageMode::kShards ? "a shard of " : "", layers(stage),
+                          format_bytes(footprint),
+                          format_bytes(static_cast<double>(costs_.machine(seat.machine).memory))));
       }
     }
   }
 
   std::string layers(const SeatedStage& stage) const {
     const auto& units = costs_.problem().units;
-    return stage.first == stage.last
-               ? units[stage.first].until
-               : units[stage.first].until + " to " + units[stage.last].until;
+    return stage.first == stage.last ? units[stage.first].until
+                                     : units[stage.first].until + " to " + units[stage.last].until;
   }
 
   // Swapping is charged to the first stage that a machine runs.

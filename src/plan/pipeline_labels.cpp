@@ -69,8 +69,8 @@ void LabelledPipelines::make_glue() {
     for (std::size_t i = option.first; i <= option.last && whole > 0; ++i)
       least[i] = std::min(least[i], option.time.scaled / whole);
     const auto message = costs_.shard_input(option, 1.0 / most);
-    glue_compute_[option.first] = std::max(glue_compute_[option.first],
-                                           option.scatter.count() + most * message.encode);
+    glue_compute_[option.first] =
+        std::max(glue_compute_[option.first], option.scatter.count() + most * message.encode);
     glue_bytes_[option.first] = std::max(glue_bytes_[option.first], most * message.bytes);
   }
   work_left_.assign(units_ + 1, 0);
@@ -136,7 +136,8 @@ std::optional<LabelledPipelines::Label> LabelledPipelines::entered(const Label& 
               .option = static_cast<std::uint32_t>(to.option),
               .source_compute = from.source_compute,
               .holder = crossing.holder};
-  if (from.team == kNone) label.source_compute = crossing.from[0].compute;
+  if (from.team == kNone)
+    label.source_compute = crossing.from[0].compute;
   else if (teams_[from.team].source)
     label.source_compute += from.loads[0].compute + crossing.from[0].compute;
   for (std::size_t k = 0; k < to.seats.size(); ++k) {
@@ -206,9 +207,7 @@ void LabelledPipelines::extend_whole(std::uint32_t id, std::size_t code, std::ui
 void LabelledPipelines::extend_shards(std::uint32_t id, std::size_t code, std::uint32_t t,
                                       std::uint32_t o) {
   const ShardOption& option = costs_.problem().shards[o];
-  if (option.most < teams_[t].total ||
-      !enough_left(code + teams_[t].code, option.last + 1))
-    return;
+  if (option.most < teams_[t].total || !enough_left(code + teams_[t].code, option.last + 1)) return;
   const std::vector<Seat>& seats = shard_seats(o, t);
   const SeatedStage next{option.first, option.last, StageMode::kShards, o, seats};
   std::array<double, kMostClasses> own{};
@@ -258,8 +257,8 @@ void LabelledPipelines::add(std::size_t code, const Label& label) {
     return;
   }
   if (!thorough_ && cell.size() >= kLabelsOfCell) {
-    const auto worst = std::ranges::max_element(
-        cell, {}, [&](std::uint32_t id) { return slack(labels_[id]); });
+    const auto worst =
+        std::ranges::max_element(cell, {}, [&](std::uint32_t id) { return slack(labels_[id]); });
     if (slack(labels_[*worst]) <= slack(label)) return;
     *worst = static_cast<std::uint32_t>(labels_.size());
   } else {
@@ -305,8 +304,8 @@ std::vector<LabelledPipelines::Stage> LabelledPipelines::trace_back(std::uint32_
   std::vector<Stage> stages;
   for (; labels_[id].team != kNone; id = labels_[id].parent) {
     const Label& label = labels_[id];
-    Stage stage{.first = label.first, .last = label.end - 1, .mode = label.mode,
-                .option = label.option};
+    Stage stage{
+        .first = label.first, .last = label.end - 1, .mode = label.mode, .option = label.option};
     for (std::size_t c = 0; c < classes_.size(); ++c)
       stage.machines[c] = counts_.taken(teams_[label.team].code, c);
     stages.push_back(stage);

@@ -10,8 +10,7 @@ std::vector<double> scattered(const PipelineCosts& costs, const Seat& holder,
   const double slowdown = costs.machine(holder.machine).slowdown;
   now += slowdown * option.scatter.count();
   for (const Seat& seat : shards.seats)
-    if (!costs.same(holder, seat))
-      now += slowdown * costs.shard_input(option, seat.share).encode;
+    if (!costs.same(holder, seat)) now += slowdown * costs.shard_input(option, seat.share).encode;
   std::vector<double> ready;
   double left = now;
   for (const Seat& seat : shards.seats) {
@@ -48,8 +47,8 @@ double merged(const PipelineCosts& costs, const SeatedStage& shards, std::span<c
   double free = 0;
   for (const auto& [handed, k] : messages) {
     const Seat& seat = shards.seats[k];
-    free = std::max(free, handed) + costs.air(costs.shard_output(option, seat.share).bytes,
-                                              seat.machine, holder.machine);
+    free = std::max(free, handed) +
+           costs.air(costs.shard_output(option, seat.share).bytes, seat.machine, holder.machine);
     done = std::max(done, free + costs.delay(seat.machine, holder.machine));
   }
   return done + costs.machine(holder.machine).slowdown * glue;

@@ -121,9 +121,8 @@ class LatencyGraph {
     for (const std::size_t option : options_at_[place.boundary]) add_shards(place, option);
     for (const Move& move : moves_[index(place)])
       least = std::min(least, move.seconds + to_go(after(move)));
-    std::ranges::sort(moves_[index(place)], {}, [&](const Move& move) {
-      return move.seconds + to_go(after(move));
-    });
+    std::ranges::sort(moves_[index(place)], {},
+                      [&](const Move& move) { return move.seconds + to_go(after(move)); });
   }
 
   void add_single(const Place& place, std::size_t worker) {
@@ -195,7 +194,8 @@ class LatencyGraph {
   std::vector<std::vector<Move>> moves_;
 };
 
-// Walks the graph with what each machine holds. The graph's bound is exact where memory is plentiful.
+// Walks the graph with what each machine holds. The graph's bound is exact where memory is
+// plentiful.
 class LatencyWalk {
  public:
   LatencyWalk(const PipelineCosts& costs, const LatencyGraph& graph, bool reuse)
@@ -264,8 +264,8 @@ class LatencyWalk {
     nodes_.clear();
     open_ = {};
     expanded_.clear();
-    push({.place = {.holder = costs_.source()},
-          .holding = std::vector<Holding>(costs_.machines())});
+    push(
+        {.place = {.holder = costs_.source()}, .holding = std::vector<Holding>(costs_.machines())});
   }
 
   double total(const Node& node) const { return node.spent + graph_.to_go(node.place); }
@@ -345,8 +345,7 @@ class LatencyWalk {
     // Which of two is better shows at the end only where a shard's machine swaps, perhaps later.
     for (std::size_t m = 0; m < node.holding.size(); ++m)
       if (node.holding[m].hides && costs_.machine(m).swap_bandwidth > 0) return false;
-    auto& others =
-        expanded_[{node.place.boundary, node.place.holder, node.place.merged ? 1U : 0U}];
+    auto& others = expanded_[{node.place.boundary, node.place.holder, node.place.merged ? 1U : 0U}];
     for (const std::size_t other : others) {
       if (nodes_[other].spent > node.spent) continue;
       bool dominates = true;
@@ -373,8 +372,8 @@ class LatencyWalk {
           plan.stages.back().machines[0] == name)
         plan.stages.back().last = move->end - 1;
       else
-        plan.stages.push_back(stage_on(
-            costs_, {begin, move->end - 1, move->mode, move->option, {}}, move->machines));
+        plan.stages.push_back(
+            stage_on(costs_, {begin, move->end - 1, move->mode, move->option, {}}, move->machines));
       begin = move->end;
     }
     return plan;

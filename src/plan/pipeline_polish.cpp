@@ -67,8 +67,8 @@ class Polish {
   void reseat(PipelineStage& stage) const {
     std::vector<std::size_t> machines;
     for (const std::string& name : stage.machines)
-      machines.push_back(static_cast<std::size_t>(&cluster_.machine(name) -
-                                                  cluster_.machines.data()));
+      machines.push_back(
+          static_cast<std::size_t>(&cluster_.machine(name) - cluster_.machines.data()));
     std::ranges::stable_sort(machines, std::ranges::greater{},
                              [&](std::size_t machine) { return costs_.speed(machine); });
     stage = stage_on(costs_, {stage.first, stage.last, stage.mode, stage.option, {}}, machines);

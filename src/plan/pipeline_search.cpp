@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kTolerance = 1e-3;
 constexpr double kThoroughTolerance = 1e-6;
-// Work of one bound: (machines taken, team) pairs times pairs of units; below the first, every label
-// is kept.
+// Work of one bound: (machines taken, team) pairs times pairs of units; below the first, every
+// label is kept.
 constexpr double kThoroughWork = 1e5;
 constexpr double kMostWork = 2e7;
 constexpr std::size_t kFewestUnits = 24;
@@ -86,8 +86,8 @@ class ThroughputSearch {
       const bool held = std::ranges::any_of(plain_.workers(), [&](std::size_t worker) {
         return plain_.compute(whole, {.machine = worker}) < PipelineCosts::kNever;
       });
-      worth.push_back(!held || plain_.work(option.first, option.last) / fastest >
-                                   kWorthSharding * period);
+      worth.push_back(!held ||
+                      plain_.work(option.first, option.last) / fastest > kWorthSharding * period);
     }
     return worth;
   }
@@ -118,11 +118,12 @@ class ThroughputSearch {
     std::vector<std::size_t> workers = plain_.workers();
     std::erase(workers, plain_.source());
     PipelinePlan plan;
-    plan.stages = {stage_on(plain_,
-                            {.first = 0,
-                             .last = coarse_.problem.units.size() - 1,
-                             .mode = workers.size() > 1 ? StageMode::kReplicas : StageMode::kSingle},
-                            workers)};
+    plan.stages = {
+        stage_on(plain_,
+                 {.first = 0,
+                  .last = coarse_.problem.units.size() - 1,
+                  .mode = workers.size() > 1 ? StageMode::kReplicas : StageMode::kSingle},
+                 workers)};
     return plan;
   }
 

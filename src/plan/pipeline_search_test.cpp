@@ -33,8 +33,8 @@ double expect_near_brute_force(PipelineCaseOptions options, PipelineObjective ob
 
 TEST(PlanPipeline, IsWithinTwoPercentOfTheHighestThroughput) {
   double worst = expect_near_brute_force({}, PipelineObjective::kThroughput, {}, 60);
-  worst = std::max(worst, expect_near_brute_force({.unequal = false},
-                                                  PipelineObjective::kThroughput, {}, 60));
+  worst = std::max(
+      worst, expect_near_brute_force({.unequal = false}, PipelineObjective::kThroughput, {}, 60));
   RecordProperty("worst", std::to_string(worst));
 }
 

@@ -60,14 +60,13 @@ inline PipelineProblem random_problem(Rng& rng, const PipelineCaseOptions& optio
   for (int i = 0; i < units; ++i) {
     std::string name = "unit";
     name += std::to_string(i);
-    problem.units.push_back(
-        {.until = name,
-         .time = Seconds{rng.uniform(0.01, 0.2)},
-         .weight_bytes = static_cast<std::int64_t>(rng.uniform(0, 50e6)),
-         .peak_bytes = static_cast<std::int64_t>(rng.uniform(0, 10e6)),
-         .out_bytes = static_cast<std::int64_t>(rng.uniform(1e3, 1e6)),
-         .encode = Seconds{rng.uniform(0, 2e-3)},
-         .decode = Seconds{rng.uniform(0, 2e-3)}});
+    problem.units.push_back({.until = name,
+                             .time = Seconds{rng.uniform(0.01, 0.2)},
+                             .weight_bytes = static_cast<std::int64_t>(rng.uniform(0, 50e6)),
+                             .peak_bytes = static_cast<std::int64_t>(rng.uniform(0, 10e6)),
+                             .out_bytes = static_cast<std::int64_t>(rng.uniform(1e3, 1e6)),
+                             .encode = Seconds{rng.uniform(0, 2e-3)},
+                             .decode = Seconds{rng.uniform(0, 2e-3)}});
   }
   for (std::size_t i = 0; i < problem.units.size(); ++i) {
     if (rng.uniform() > options.shards) continue;
@@ -81,18 +80,17 @@ inline PipelineProblem random_problem(Rng& rng, const PipelineCaseOptions& optio
     const auto in = static_cast<double>(i == 0 ? problem.in_bytes : problem.units[i - 1].out_bytes);
     const auto out = static_cast<double>(problem.units[last].out_bytes);
     const bool channel = rng.below(2) == 0;
-    problem.shards.push_back(
-        {.first = i,
-         .last = last,
-         .kind = channel ? "channel" : "spatial",
-         .most = 2 + static_cast<int>(rng.below(3)),
-         .time = {time * rng.uniform(0, 0.2), time},
-         .weight_bytes = channel ? Linear{0, weights} : Linear{weights, 0},
-         .peak_bytes = {0, static_cast<double>(problem.units[i].peak_bytes)},
-         .in_bytes = channel ? Linear{in, 0} : Linear{0.1 * in, in},
-         .out_bytes = {0, out},
-         .scatter = Seconds{rng.uniform(0, 2e-3)},
-         .merge = Seconds{rng.uniform(0, 2e-3)}});
+    problem.shards.push_back({.first = i,
+                              .last = last,
+                              .kind = channel ? "channel" : "spatial",
+                              .most = 2 + static_cast<int>(rng.below(3)),
+                              .time = {time * rng.uniform(0, 0.2), time},
+                              .weight_bytes = channel ? Linear{0, weights} : Linear{weights, 0},
+                              .peak_bytes = {0, static_cast<double>(problem.units[i].peak_bytes)},
+                              .in_bytes = channel ? Linear{in, 0} : Linear{0.1 * in, in},
+                              .out_bytes = {0, out},
+                              .scatter = Seconds{rng.uniform(0, 2e-3)},
+                              .merge = Seconds{rng.uniform(0, 2e-3)}});
   }
   return problem;
 }
@@ -101,7 +99,8 @@ inline PipelineCase random_case(std::uint64_t seed, const PipelineCaseOptions& o
   Rng rng(seed);
   PipelineCase random;
   random.problem = random_problem(rng, options);
-  const int machines = 1 + static_cast<int>(rng.below(static_cast<std::uint64_t>(options.machines)));
+  const int machines =
+      1 + static_cast<int>(rng.below(static_cast<std::uint64_t>(options.machines)));
   std::vector<double> slowdowns;
   for (int i = 0; i < machines; ++i)
     slowdowns.push_back(options.unequal && rng.below(2) == 0 ? rng.uniform(0.5, 4) : 1);
