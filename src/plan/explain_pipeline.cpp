@@ -108,10 +108,24 @@ std::string forbidding_edge(const PipelineProblem& problem, const Cluster& clust
   return text;
 }
 
+// Where neither a layer nor an edge is to blame.
+std::string uneven(const PipelinePlan& plan, const SpeedUp& speed) {
+  if (speed.single.empty() || speed.reached * (1 + kNoticeable) >= speed.ideal ||
+      plan.stages.size() < 2)
+    return "";
+  const auto [least, most] = std::ranges::minmax(plan.stages, {}, &PipelineStage::period);
+  return fmt::format(
+      "stages take {} to {}; no other boundaries, shards or replicas found divide "
+      "the work more evenly",
+      format_seconds(least.period.count()), format_seconds(most.period.count()));
+}
+
 std::string speed_up_line(const SpeedUp& speed) {
   if (speed.single.empty()) return "no single machine holds the network";
-  return fmt::format("{:.2f} times {} alone; {:.2f} times if all machines shared the work evenly",
-                     speed.reached, speed.single, speed.ideal);
+  return fmt::format("{:.2f} times {} alone{}; {:.2f} times if all machines shared the work evenly",
+                     speed.reached, speed.single,
+                     speed.reached > speed.ideal * (1 + kNoticeable) ? ", which swaps" : "",
+                     speed.ideal);
 }
 
 }  // namespace
@@ -144,9 +158,14 @@ std::vector<std::string> explain_pipeline(const PipelineProblem& problem, const 
   lines.push_back(fmt::format("a frame every {}, each takes {}; bottleneck: {}",
                               format_seconds(plan.period.count()),
                               format_seconds(plan.latency.count()), plan.bound));
-  lines.push_back(speed_up_line(speed_up(problem, cluster, plan, objective)));
-  for (const std::string& reason :
-       {indivisible(problem, plan), forbidding_edge(problem, cluster, plan, objective)})
+  const SpeedUp speed = speed_up(problem, cluster, plan, objective);
+  lines.push_back(speed_up_line(speed));
+  std::vector<std::string> reasons{indivisible(problem, plan),
+                                   forbidding_edge(problem, cluster, plan, objective)};
+  std::erase(reasons, "");
+  if (reasons.empty() && objective == PipelineObjective::kThroughput)
+    reasons.push_back(uneven(plan, speed));
+  for (const std::string& reason : reasons)
     if (!reason.empty()) lines.push_back("not more: " + reason);
   const auto idle = idle_machines(problem, cluster, plan);
   lines.push_back(idle.empty() ? "every machine has work"

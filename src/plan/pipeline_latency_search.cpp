@@ -1,9 +1,9 @@
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <queue>
 
-#include "plan/pipeline_classes.h"
-#include "plan/pipeline_latency.h"
+#include "plan/latency_graph.h"
 #include "plan/pipeline_search.h"
 
 namespace isthmus {
@@ -12,187 +12,6 @@ namespace {
 constexpr std::size_t kMostExpanded = 2000;
 // Ways kept at each boundary where memory is tight.
 constexpr std::size_t kBeam = 24;
-// All teams of machines in any order share a layer up to so many machines; else the fastest k.
-constexpr std::size_t kAllTeams = 4;
-
-// What one move adds to a frame's latency: from the tensor at a boundary on a machine to the one
-// at a later boundary, on the same machine or on another.
-struct Move {
-  std::size_t end = 0;
-  // Where the tensor is afterwards.
-  std::size_t holder = 0;
-  double seconds = 0;
-  StageMode mode = StageMode::kSingle;
-  std::size_t option = 0;
-  // Of the stage, in order; of a single one, where it runs.
-  std::vector<std::size_t> machines;
-};
-
-// Where a frame can be. Behind shards the next stage's first machine must be the one that merged.
-struct Place {
-  std::size_t boundary = 0;
-  std::size_t holder = 0;
-  bool merged = false;
-};
-
-class LatencyGraph {
- public:
-  // With `spread`, teams of other machines than the fastest, too, for they may have memory left.
-  LatencyGraph(const PipelineCosts& costs, bool shards, bool spread)
-      : costs_(costs),
-        workers_(costs.workers()),
-        units_(costs.problem().units.size()),
-        options_at_(units_ + 1) {
-    // The fastest first: teams are made of them, and of the source's machine not at all.
-    std::ranges::stable_sort(workers_, std::ranges::greater{},
-                             [&](std::size_t worker) { return costs.speed(worker); });
-    for (const auto& each : alike_machines(costs, workers_)) twins_.push_back(each);
-    for (std::size_t o = 0; shards && o < costs.problem().shards.size(); ++o)
-      options_at_[costs.problem().shards[o].first].push_back(o);
-    make_teams(spread);
-    to_go_.assign(2 * (units_ + 1) * costs.machines(), PipelineCosts::kNever);
-    moves_.resize(to_go_.size());
-    for (std::size_t p = units_ + 1; p-- > 0;)
-      for (std::size_t m = 0; m < costs.machines(); ++m)
-        for (const bool merged : {true, false}) prepare({p, m, merged});
-  }
-
-  // The least that is left, with unlimited memory.
-  double to_go(const Place& place) const { return to_go_[index(place)]; }
-  const std::vector<Move>& moves(const Place& place) const { return moves_[index(place)]; }
-  const std::vector<std::vector<std::size_t>>& twins() const { return twins_; }
-  std::size_t units() const { return units_; }
-  Place after(const Move& move) const {
-    return {move.end, move.holder, move.mode == StageMode::kShards};
-  }
-
- private:
-  std::size_t index(const Place& place) const {
-    return (place.boundary * costs_.machines() + place.holder) * 2 + (place.merged ? 1 : 0);
-  }
-
-  void make_teams(bool spread) {
-    std::vector<std::size_t> machines = workers_;
-    std::erase(machines, costs_.source());
-    if (machines.size() <= kAllTeams) return make_all_teams(machines);
-    const auto size = static_cast<std::ptrdiff_t>(machines.size());
-    for (std::ptrdiff_t first = 0; first < (spread ? size : 1); ++first) {
-      for (std::ptrdiff_t k = 2; k <= size; k += spread && k > 3 ? 4 : 1)
-        teams_.emplace_back(machines.begin(), machines.begin() + k);
-      std::ranges::rotate(machines, machines.begin() + 1);
-    }
-  }
-
-  void make_all_teams(const std::vector<std::size_t>& machines) {
-    for (unsigned set = 1; set < 1U << machines.size(); ++set) {
-      std::vector<std::size_t> team;
-      for (std::size_t k = 0; k < machines.size(); ++k)
-        if ((set >> k & 1) != 0) team.push_back(machines[k]);
-      if (team.size() < 2) continue;
-      std::ranges::sort(team);
-      do teams_.push_back(team);
-      while (std::ranges::next_permutation(team).found);
-    }
-  }
-
-  // With the holder in, if it is not, in place of the slowest: it needs no message.
-  std::vector<std::vector<std::size_t>> teams_for(std::size_t holder) const {
-    std::vector<std::vector<std::size_t>> teams = teams_;
-    if (workers_.size() <= kAllTeams || holder == costs_.source()) return teams;
-    for (const auto& team : teams_) {
-      if (std::ranges::find(team, holder) != team.end()) continue;
-      teams.push_back(team);
-      teams.back().back() = holder;
-    }
-    return teams;
-  }
-
-  void prepare(const Place& place) {
-    double& least = to_go_[index(place)];
-    const Seat holder{.machine = place.holder};
-    if (place.boundary == units_) {
-      const Seat source{.machine = costs_.source()};
-      if (!place.merged) least = handed_over(costs_, costs_.message(units_), holder, source);
-      if (place.merged && place.holder == costs_.source()) least = 0;
-      return;
-    }
-    for (const std::size_t worker : workers_)
-      if (!place.merged || worker == place.holder) add_single(place, worker);
-    for (const std::size_t option : options_at_[place.boundary]) add_shards(place, option);
-    for (const Move& move : moves_[index(place)])
-      least = std::min(least, move.seconds + to_go(after(move)));
-    std::ranges::sort(moves_[index(place)], {},
-                      [&](const Move& move) { return move.seconds + to_go(after(move)); });
-  }
-
-  void add_single(const Place& place, std::size_t worker) {
-    const std::array<Seat, 1> seat = {Seat{.machine = worker}};
-    const SeatedStage stage{.first = place.boundary, .last = place.boundary, .seats = seat};
-    if (costs_.compute(stage, seat[0]) == PipelineCosts::kNever) return;
-    add(place, {.end = place.boundary + 1,
-                .holder = worker,
-                .seconds = handed_over(costs_, costs_.message(place.boundary),
-                                       {.machine = place.holder}, seat[0]) +
-                           costs_.run_time(stage, seat[0]),
-                .machines = {worker}});
-  }
-
-  void add(const Place& place, Move move) {
-    if (move.seconds < PipelineCosts::kNever) moves_[index(place)].push_back(std::move(move));
-  }
-
-  void add_shards(const Place& place, std::size_t o) {
-    const ShardOption& option = costs_.problem().shards[o];
-    for (std::vector<std::size_t>& team : teams_for(place.holder)) {
-      if (static_cast<int>(team.size()) > option.most) continue;
-      if (place.merged) {
-        const auto first = std::ranges::find(team, place.holder);
-        if (first == team.end()) continue;
-        std::rotate(team.begin(), first, first + 1);
-      }
-      add_team(place, o, team);
-    }
-  }
-
-  void add_team(const Place& place, std::size_t o, const std::vector<std::size_t>& team) {
-    const ShardOption& option = costs_.problem().shards[o];
-    std::vector<Seat> seats;
-    for (const std::size_t machine : team) seats.push_back({.machine = machine});
-    set_shares(costs_, StageMode::kShards, o, seats);
-    const SeatedStage stage{option.first, option.last, StageMode::kShards, o, seats};
-    auto ready = scattered(costs_, {.machine = place.holder}, stage, 0);
-    for (std::size_t k = 0; k < seats.size(); ++k) {
-      if (costs_.compute(stage, seats[k]) == PipelineCosts::kNever) return;
-      ready[k] += costs_.run_time(stage, seats[k]);
-    }
-    const auto merge_on = [&](std::size_t machine) {
-      add(place, {.end = option.last + 1,
-                  .holder = machine,
-                  .seconds = merged(costs_, stage, ready, {.machine = machine}),
-                  .mode = StageMode::kShards,
-                  .option = o,
-                  .machines = team});
-    };
-    if (option.last + 1 == units_) return merge_on(costs_.source());
-    if (workers_.size() <= 2 * kAllTeams) {
-      for (const std::size_t worker : workers_) merge_on(worker);
-      return;
-    }
-    merge_on(team[0]);
-    if (place.holder != team[0] && std::ranges::find(workers_, place.holder) != workers_.end())
-      merge_on(place.holder);
-  }
-
-  const PipelineCosts& costs_;
-  std::vector<std::size_t> workers_;
-  const std::size_t units_;
-  std::vector<std::vector<std::size_t>> twins_;
-  std::vector<std::vector<std::size_t>> options_at_;
-  std::vector<std::vector<std::size_t>> teams_;
-  // By place.
-  std::vector<double> to_go_;
-  std::vector<std::vector<Move>> moves_;
-};
 
 // Walks the graph with what each machine holds. The graph's bound is exact where memory is
 // plentiful.
@@ -207,7 +26,7 @@ class LatencyWalk {
     begin();
     std::optional<PipelinePlan> best;
     for (std::size_t expanded = 0; !open_.empty() && expanded < kMostExpanded; ++expanded) {
-      const std::size_t id = open_.top().second;
+      const std::size_t id = next();
       if (best && total(nodes_[id]) > best->latency.count()) break;
       open_.pop();
       if (nodes_[id].place.boundary == graph_.units()) {
@@ -217,7 +36,7 @@ class LatencyWalk {
         continue;
       }
       if (seen_better(id)) continue;
-      for (const Move& move : graph_.moves(nodes_[id].place)) follow(id, move);
+      for (const FrameMove& move : graph_.moves(nodes_[id].place)) follow(id, move);
     }
     return best;
   }
@@ -227,8 +46,7 @@ class LatencyWalk {
     begin();
     std::vector<std::vector<std::size_t>> beams(graph_.units() + 1);
     for (std::size_t p = 0; p <= graph_.units(); ++p) {
-      for (; !open_.empty(); open_.pop())
-        beams[nodes_[open_.top().second].place.boundary].push_back(open_.top().second);
+      for (; !open_.empty(); open_.pop()) beams[nodes_[next()].place.boundary].push_back(next());
       auto& beam = beams[p];
       std::ranges::sort(beam, {}, [&](std::size_t id) { return total(nodes_[id]); });
       if (p == graph_.units()) break;
@@ -236,7 +54,7 @@ class LatencyWalk {
       for (std::size_t k = 0; k < beam.size() && kept < kBeam; ++k) {
         if (seen_better(beam[k])) continue;
         ++kept;
-        for (const Move& move : graph_.moves(nodes_[beam[k]].place)) follow(beam[k], move);
+        for (const FrameMove& move : graph_.moves(nodes_[beam[k]].place)) follow(beam[k], move);
       }
     }
     if (beams.back().empty()) return std::nullopt;
@@ -252,11 +70,11 @@ class LatencyWalk {
     bool hides = false;
   };
   struct Node {
-    Place place;
+    FramePlace place;
     // Without the swapping that other shards may hide.
     double spent = 0;
     std::size_t parent = 0;
-    const Move* move = nullptr;
+    const FrameMove* move = nullptr;
     std::vector<Holding> holding;
   };
 
@@ -268,17 +86,19 @@ class LatencyWalk {
         {.place = {.holder = costs_.source()}, .holding = std::vector<Holding>(costs_.machines())});
   }
 
+  std::size_t next() const { return static_cast<std::size_t>(-open_.top().second); }
+
   double total(const Node& node) const { return node.spent + graph_.to_go(node.place); }
 
   void push(Node node) {
     if (total(node) == PipelineCosts::kNever) return;
-    // Of equals the one that is further on.
-    open_.push({{-total(node), node.place.boundary}, nodes_.size()});
+    // Of equals the one that is further on, then the first.
+    open_.push({{-total(node), node.place.boundary}, -static_cast<std::int64_t>(nodes_.size())});
     nodes_.push_back(std::move(node));
   }
 
   // Unused machines that are alike are taken in turn.
-  bool in_turn(const Node& node, const Move& move) const {
+  bool in_turn(const Node& node, const FrameMove& move) const {
     for (const auto& twins : graph_.twins()) {
       bool skipped = false;
       for (const std::size_t machine : twins) {
@@ -292,7 +112,7 @@ class LatencyWalk {
     return true;
   }
 
-  bool takes(Node& node, const Move& move) {
+  bool takes(Node& node, const FrameMove& move) {
     std::vector<Seat> seats;
     for (const std::size_t machine : move.machines) seats.push_back({.machine = machine});
     set_shares(costs_, move.mode, move.option, seats);
@@ -315,7 +135,7 @@ class LatencyWalk {
     return true;
   }
 
-  void follow(std::size_t id, const Move& move) {
+  void follow(std::size_t id, const FrameMove& move) {
     if (!in_turn(nodes_[id], move)) return;
     const std::size_t runs_on = move.machines[0];
     const bool stays = move.mode == StageMode::kSingle && runs_on == nodes_[id].place.holder &&
@@ -360,12 +180,12 @@ class LatencyWalk {
   }
 
   PipelinePlan trace_back(std::size_t id) const {
-    std::vector<const Move*> moves;
+    std::vector<const FrameMove*> moves;
     for (; nodes_[id].move != nullptr; id = nodes_[id].parent) moves.push_back(nodes_[id].move);
     std::ranges::reverse(moves);
     PipelinePlan plan;
     std::size_t begin = 0;
-    for (const Move* move : moves) {
+    for (const FrameMove* move : moves) {
       const std::string& name = costs_.machine(move->machines[0]).name;
       const bool single = move->mode == StageMode::kSingle;
       if (single && !plan.stages.empty() && plan.stages.back().mode == StageMode::kSingle &&
@@ -385,7 +205,7 @@ class LatencyWalk {
   // Whether any machine of any node does.
   bool swaps_ = false;
   std::vector<Node> nodes_;
-  std::priority_queue<std::pair<std::pair<double, std::size_t>, std::size_t>> open_;
+  std::priority_queue<std::pair<std::pair<double, std::size_t>, std::int64_t>> open_;
   std::map<std::array<std::size_t, 3>, std::vector<std::size_t>> expanded_;
 };
 
