@@ -48,6 +48,9 @@ struct PipelineCaseOptions {
   bool unequal = true;
   bool memory = true;
   bool source_may_run = false;
+  double most_weight_bytes = 50e6;
+  // Of all links.
+  double missing_links = 0;
 };
 
 inline PipelineProblem random_problem(Rng& rng, const PipelineCaseOptions& options) {
@@ -60,13 +63,14 @@ inline PipelineProblem random_problem(Rng& rng, const PipelineCaseOptions& optio
   for (int i = 0; i < units; ++i) {
     std::string name = "unit";
     name += std::to_string(i);
-    problem.units.push_back({.until = name,
-                             .time = Seconds{rng.uniform(0.01, 0.2)},
-                             .weight_bytes = static_cast<std::int64_t>(rng.uniform(0, 50e6)),
-                             .peak_bytes = static_cast<std::int64_t>(rng.uniform(0, 10e6)),
-                             .out_bytes = static_cast<std::int64_t>(rng.uniform(1e3, 1e6)),
-                             .encode = Seconds{rng.uniform(0, 2e-3)},
-                             .decode = Seconds{rng.uniform(0, 2e-3)}});
+    problem.units.push_back(
+        {.until = name,
+         .time = Seconds{rng.uniform(0.01, 0.2)},
+         .weight_bytes = static_cast<std::int64_t>(rng.uniform(0, options.most_weight_bytes)),
+         .peak_bytes = static_cast<std::int64_t>(rng.uniform(0, 10e6)),
+         .out_bytes = static_cast<std::int64_t>(rng.uniform(1e3, 1e6)),
+         .encode = Seconds{rng.uniform(0, 2e-3)},
+         .decode = Seconds{rng.uniform(0, 2e-3)}});
   }
   for (std::size_t i = 0; i < problem.units.size(); ++i) {
     if (rng.uniform() > options.shards) continue;
@@ -107,6 +111,8 @@ inline PipelineCase random_case(std::uint64_t seed, const PipelineCaseOptions& o
   random.cluster = boards(slowdowns, rng.uniform(2e7, 5e8));
   if (options.unequal && rng.below(3) == 0)
     for (ClusterLink& link : random.cluster.links) link.up = lan(rng.uniform(2e7, 5e8), 0.001);
+  std::erase_if(random.cluster.links,
+                [&](const ClusterLink&) { return rng.uniform() < options.missing_links; });
   if (options.memory && rng.below(2) == 0) {
     const auto memory = static_cast<std::int64_t>(50e6 + rng.uniform(30e6, 200e6));
     const double swap = rng.below(2) == 0 ? 0 : rng.uniform(1e7, 1e9);
