@@ -70,6 +70,14 @@ inline Cluster two_machines(const std::string& address, const LinkProfile& link 
   return cluster;
 }
 
+inline Part one_node_part(const std::string& name, const std::string& op,
+                          const std::vector<std::string>& inputs) {
+  GraphBuilder net(name);
+  for (const std::string& input : inputs) net.input(input, {-1, 4});
+  net.output(net.op(op, inputs, {}, name + "_out"));
+  return {name, net.build()};
+}
+
 // Waits for a condition, and fails the test if it does not come true.
 template <typename Condition>
 bool eventually(const Condition& condition, Seconds limit = Seconds{20}) {

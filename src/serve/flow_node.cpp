@@ -12,6 +12,8 @@ namespace {
 // What comes back later than this after the end of a frame's budget is of no use to anybody.
 constexpr Seconds kRelayGrace{10};
 constexpr Seconds kNever{1e9};
+// More than sources have on their way together.
+constexpr std::size_t kRememberedFrames = 4096;
 // A thread of the transport may be kept for so long.
 constexpr Seconds kQuickRun{0.0003};
 
@@ -70,6 +72,7 @@ void FlowNode::undeploy(DeploymentId id) {
   merge_.forget(id.source, id.epoch);
   std::erase_if(queue_, [&](const Job& job) { return job.deployment->id == id; });
   std::erase_if(relays_, [&](const auto& entry) { return entry.second.deployment->id == id; });
+  std::erase_if(relay_order_, [&](const FrameId& frame) { return !relays_.contains(frame); });
 }
 
 std::shared_ptr<const Deployment> FlowNode::find(DeploymentId id) const {
@@ -149,10 +152,11 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
   std::vector<Job> here;
   {
     const std::lock_guard lock(mutex_);
+    relay_locked(header.key, deployment, arrival.origin, budget_end + kRelayGrace);
     Merge::Ready ready;
     switch (merge_.offer(merge_key(header.key, part_index), header.key.attempt, slot,
                          std::move(arrival), now, budget_end, need, ready)) {
-      case Offer::kReady: here.push_back(job_for(deployment, header, std::move(ready))); break;
+      case Offer::kReady: here.push_back(job_locked(deployment, header, std::move(ready))); break;
       case Offer::kWaiting: timer_changed_.notify_one(); return;
       case Offer::kDuplicate: ++counters_.duplicates; return;
       case Offer::kLate: ++counters_.late; return;
@@ -167,8 +171,8 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
   run_jobs(std::move(here));
 }
 
-FlowNode::Job FlowNode::job_for(std::shared_ptr<const Deployment> deployment,
-                                const FrameHeader& header, Merge::Ready ready) {
+FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
+                                   const FrameHeader& header, Merge::Ready ready) {
   Job job{.deployment = std::move(deployment),
           .header = header,
           .part = ready.key.part,
@@ -176,18 +180,17 @@ FlowNode::Job FlowNode::job_for(std::shared_ptr<const Deployment> deployment,
   const Seconds now = clock_.now();
   job.budget_end =
       header.budget_us == kNoBudget ? now + kNever : now + Seconds{header.budget_us * 1e-6};
-  // The way back is that of the input that came last; several inputs' credits are given back
-  // together.
+  // Several inputs' credits are given back together.
   auto tokens = std::make_shared<std::vector<std::shared_ptr<void>>>();
-  Seconds last{-1};
   for (auto& input : job.inputs) {
     if (!input) continue;
     tokens->push_back(std::move(input->token));
-    if (input->arrived >= last) job.origin = input->origin;
-    last = std::max(last, input->arrived);
+    job.origin = input->origin;
     if (input->parcel.message.header.flags & kFlagMustAnswer) job.header.flags |= kFlagMustAnswer;
     job.trailer.append(input->parcel.trailer);
   }
+  job.origin =
+      relay_locked(header.key, job.deployment, job.origin, job.budget_end + kRelayGrace).origin;
   job.token = std::move(tokens);
   return job;
 }
@@ -296,8 +299,7 @@ void FlowNode::pass_back(FlowMessage message, std::int64_t on_air) {
     relay = found->second;
     // Reported once.
     found->second.trailer = {};
-    // Branches that end later have spans to report as well.
-    if (found->second.ended >= found->second.next.size()) relays_.erase(found);
+    // It stays: a machine behind this one may hand on to several, and each branch comes to an end.
   }
   const std::int64_t bytes = message_bytes(message);
   Trailer trailer = take_trailer(message);
@@ -308,14 +310,30 @@ void FlowNode::pass_back(FlowMessage message, std::int64_t on_air) {
                      {.message = std::move(message), .tensor = {}, .trailer = std::move(trailer)});
 }
 
+FlowNode::Relay& FlowNode::relay_locked(const FrameKey& key,
+                                        const std::shared_ptr<const Deployment>& deployment,
+                                        const std::shared_ptr<ReturnPath>& origin,
+                                        Seconds expires) {
+  const FrameId id{key.source, key.epoch, key.frame, key.attempt};
+  const auto [entry, fresh] = relays_.try_emplace(id);
+  Relay& relay = entry->second;
+  if (!fresh) return relay;
+  relay.deployment = deployment;
+  relay.origin = origin;
+  relay.expires = expires;
+  relay_order_.push_back(id);
+  if (relay_order_.size() > kRememberedFrames) {
+    relays_.erase(relay_order_.front());
+    relay_order_.pop_front();
+  }
+  return relay;
+}
+
 void FlowNode::open_relay(Job& job, std::uint8_t machine) {
-  const FrameKey& key = job.header.key;
   const std::lock_guard lock(mutex_);
-  Relay& relay = relays_[{key.source, key.epoch, key.frame, key.attempt}];
-  relay.deployment = job.deployment;
-  relay.origin = job.origin;
+  Relay& relay =
+      relay_locked(job.header.key, job.deployment, job.origin, job.budget_end + kRelayGrace);
   relay.handing_on = true;
-  relay.expires = job.budget_end + kRelayGrace;
   if (std::ranges::find(relay.next, machine) == relay.next.end()) relay.next.push_back(machine);
 }
 
@@ -340,6 +358,7 @@ void FlowNode::forget_relays_locked() {
   if (now < relays_swept_ + Seconds{1}) return;
   relays_swept_ = now;
   std::erase_if(relays_, [&](const auto& entry) { return now > entry.second.expires; });
+  std::erase_if(relay_order_, [&](const FrameId& frame) { return !relays_.contains(frame); });
 }
 
 void FlowNode::lost(const std::string& machine, const std::string& why) {
@@ -352,7 +371,7 @@ void FlowNode::lost(const std::string& machine, const std::string& why) {
         return relay.deployment->machines[next] == machine;
       };
       const auto hit = std::ranges::find_if(relay.next, is_machine);
-      if (hit == relay.next.end()) {
+      if (hit == relay.next.end() || relay.ended >= relay.next.size()) {
         ++entry;
         continue;
       }
@@ -368,9 +387,11 @@ void FlowNode::lost(const std::string& machine, const std::string& why) {
         ++entry;
         continue;
       }
-      relay.next = {index};
-      refused.emplace_back(FrameKey{source, frame, attempt, epoch}, std::move(relay));
-      entry = relays_.erase(entry);
+      refused.emplace_back(FrameKey{source, frame, attempt, epoch}, relay);
+      refused.back().second.next = {index};
+      relay.next.clear();
+      relay.trailer = {};
+      ++entry;
     }
   }
   const std::string reason = machine + " " + why;
@@ -390,7 +411,7 @@ void FlowNode::expire() {
         std::ranges::find_if(ready.inputs, [](const auto& input) { return input.has_value(); });
     if (deployment == deployments_.end() || first == ready.inputs.end()) continue;
     const FrameHeader header = (*first)->parcel.message.header;
-    enqueue_locked(job_for(deployment->second, header, std::move(ready)));
+    enqueue_locked(job_locked(deployment->second, header, std::move(ready)));
   }
   counters_.given_up += given_up;
   forget_relays_locked();

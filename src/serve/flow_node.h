@@ -161,8 +161,9 @@ class FlowNode {
     // Handed on with the outputs: the inputs' credits are given back when those have left.
     std::shared_ptr<void> token;
   };
-  // A frame that went on to other machines: what they send back goes to `origin`, with what this
-  // machine reports.
+  // A frame that came here: what is to go to its source goes to `origin`, the way by which it came
+  // first. (By another it could go in circles, where a frame comes to a machine twice.) What
+  // machines behind this one send back goes there with what this machine reports.
   struct Relay {
     std::shared_ptr<const Deployment> deployment;
     std::shared_ptr<ReturnPath> origin;
@@ -173,7 +174,7 @@ class FlowNode {
     Seconds expires{0};
     // While the frame is still being handed on, what comes back already waits here, so that the
     // report is whole.
-    bool handing_on = true;
+    bool handing_on = false;
     std::vector<std::pair<FlowMessage, std::int64_t>> parked;
   };
   using FrameId = std::tuple<std::uint16_t, std::uint16_t, std::uint32_t, std::uint8_t>;
@@ -197,8 +198,10 @@ class FlowNode {
               Arrival arrival, bool may_run_here);
   bool is_free_locked() const;
   void enqueue_locked(Job job);
-  Job job_for(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
-              Merge::Ready ready);
+  Job job_locked(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
+                 Merge::Ready ready);
+  Relay& relay_locked(const FrameKey& key, const std::shared_ptr<const Deployment>& deployment,
+                      const std::shared_ptr<ReturnPath>& origin, Seconds expires);
   void open_relay(Job& job, std::uint8_t machine);
   void close_relay(Job& job);
   void acknowledge_others(Job& job);
@@ -218,7 +221,9 @@ class FlowNode {
   Merge merge_;
   std::deque<Job> queue_;
   int running_ = 0;
+  // Of the last frames; and in which order they came.
   std::map<FrameId, Relay> relays_;
+  std::deque<FrameId> relay_order_;
   Seconds relays_swept_{0};
   bool ending_ = false;
   std::vector<std::thread> workers_;

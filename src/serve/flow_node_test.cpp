@@ -150,9 +150,9 @@ TEST(FlowNode, RunsAPartWhenBothInputsAreThereAndHandsOn) {
   EXPECT_EQ(number_of(message), 3);
   EXPECT_EQ(rig.left->granted + rig.right->granted, 2)
       << "credits are given back when the output has left";
-  // The machine whose input came first is told that its part is done.
-  ASSERT_EQ(rig.left->wait_for(1).size(), 1u);
-  EXPECT_EQ(rig.left->parcels()[0].message.header.type, FrameType::kAck);
+  // What comes of it goes back to where the first input came from; the other's branch is done.
+  ASSERT_EQ(rig.right->wait_for(1).size(), 1u);
+  EXPECT_EQ(rig.right->parcels()[0].message.header.type, FrameType::kAck);
 }
 
 TEST(FlowNode, AnswersGoBackTheWayTheFrameCameWithItsOwnReport) {
@@ -164,9 +164,9 @@ TEST(FlowNode, AnswersGoBackTheWayTheFrameCameWithItsOwnReport) {
   answer.header.type = FrameType::kAnswer;
   ASSERT_TRUE(eventually([&] {
     rig.node.pass_back(answer, 100);
-    return rig.right->parcels().size() == 1;
+    return rig.left->parcels().size() == 1;
   }));
-  const Parcel parcel = rig.right->parcels()[0];
+  const Parcel parcel = rig.left->parcels()[0];
   EXPECT_EQ(parcel.message.header.type, FrameType::kAnswer);
   EXPECT_EQ(number_of(parcel.message), 9);
   const auto ran = [](const WireSpan& span) {
@@ -181,7 +181,7 @@ TEST(FlowNode, AMachineThatCannotBeReachedIsRefusedToTheSource) {
   rig.hops.failure = "next cannot be reached";
   rig.give(number(1, 2, 7), rig.left);
   rig.give(number(2, 3, 7), rig.right);
-  const auto parcels = rig.right->wait_for(1);
+  const auto parcels = rig.left->wait_for(1);
   ASSERT_EQ(parcels.size(), 1u);
   EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
   EXPECT_EQ(parcels[0].message.header.edge, 4) << "names the machine";
@@ -194,11 +194,11 @@ TEST(FlowNode, FramesOnTheirWayByALostMachineAreRefused) {
   rig.give(number(2, 3, 7), rig.right);
   ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
   rig.node.lost("next", "is silent");
-  const auto parcels = rig.right->wait_for(1);
+  const auto parcels = rig.left->wait_for(1);
   ASSERT_EQ(parcels.size(), 1u);
   EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
   rig.node.lost("next", "is silent");
-  EXPECT_EQ(rig.right->parcels().size(), 1u) << "once";
+  EXPECT_EQ(rig.left->parcels().size(), 1u) << "once";
 }
 
 TEST(FlowNode, AnOptionalInputIsReplacedByZerosAndTheAnswerSaysSo) {
@@ -221,7 +221,7 @@ TEST(FlowNode, ATakenExitSendsNothingOn) {
   Rig rig(merge_deployment(std::nullopt, true));
   rig.give(number(5, 2, 7), rig.left);
   rig.give(number(1, 3, 7), rig.right);
-  const auto parcels = rig.right->wait_for(1);
+  const auto parcels = rig.left->wait_for(1);
   ASSERT_EQ(parcels.size(), 1u);
   EXPECT_EQ(parcels[0].message.header.type, FrameType::kAnswer);
   EXPECT_EQ(number_of(parcels[0].message), 6);
@@ -263,7 +263,7 @@ TEST(FlowNode, RefusesADamagedTensor) {
   half.payload = Payload(half.payload.bytes().first(2), half.payload.owner());
   rig.give(std::move(half), rig.left);
   rig.give(number(1, 3, 7), rig.right);
-  EXPECT_EQ(rig.right->wait_for(1)[0].message.header.type, FrameType::kRefusal);
+  EXPECT_EQ(rig.left->wait_for(1)[0].message.header.type, FrameType::kRefusal);
 }
 
 }  // namespace
