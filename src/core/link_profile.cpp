@@ -130,14 +130,6 @@ Resent draw_losses(const LinkProfile& profile, std::int64_t message_bytes, std::
   return resent;
 }
 
-bool same_link(const LinkProfile& a, const LinkProfile& b) {
-  const auto trace = [](const LinkProfile& link) {
-    return link.trace ? link.trace->name : std::string();
-  };
-  return a.bandwidth == b.bandwidth && a.latency == b.latency && a.loss == b.loss &&
-         a.headers == b.headers && a.trace_start == b.trace_start && trace(a) == trace(b);
-}
-
 std::optional<LinkProfile> preset_of(const LinkProfile& profile) {
   for (const Preset& preset : presets()) {
     if (profile.name != preset.name) continue;
@@ -202,6 +194,14 @@ Seconds time_on_air(const LinkProfile& profile, std::int64_t message_bytes) {
 bool is_shaped(const LinkProfile& profile) {
   return profile.trace != nullptr || std::isfinite(profile.bandwidth) ||
          profile.latency > Seconds{0} || profile.loss > 0;
+}
+
+bool same_link(const LinkProfile& a, const LinkProfile& b) {
+  const bool same_trace =
+      a.trace == b.trace ||
+      (a.trace && b.trace && a.trace->opportunities_ms == b.trace->opportunities_ms);
+  return same_trace && a.bandwidth == b.bandwidth && a.latency == b.latency && a.loss == b.loss &&
+         a.headers == b.headers && a.trace_start == b.trace_start;
 }
 
 void check_link(const LinkProfile& profile) {

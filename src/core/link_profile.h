@@ -61,6 +61,8 @@ struct LinkProfile {
 };
 
 bool is_shaped(const LinkProfile& profile);
+// Whether both are the same but for their names. Traces are compared by what is in them.
+bool same_link(const LinkProfile& a, const LinkProfile& b);
 
 // Bits per second: of the trace where there is one (its mean), else the bandwidth.
 double mean_bandwidth(const LinkProfile& profile);
@@ -149,7 +151,7 @@ class ReceiverTimeline {
   }
 
  private:
-  Seconds free_at_{0};
+  Seconds free_at_{-std::numeric_limits<double>::infinity()};
 };
 
 // {preset: NAME, name, bandwidth: bits/s or "3Mbit", latency_ms, loss, trace: FILE, trace_start_ms,

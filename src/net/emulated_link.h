@@ -1,15 +1,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
-#include <thread>
 
 #include "core/clock.h"
 #include "core/link_profile.h"
+#include "net/delivery_queue.h"
 
 namespace isthmus {
 
@@ -22,16 +21,12 @@ struct LinkCount {
 
 // Makes one direction of a fast connection behave like a radio link: a message keeps the link busy
 // for its time on air and is delivered one latency after that, in order (core/link_profile.h,
-// LinkTimeline). An unshaped link delivers at once, on the caller's thread. Thread-safe.
+// LinkTimeline). An unshaped link delivers at once, on the caller's thread. Messages that are on
+// their way when the link is destroyed are not delivered any more. Thread-safe.
 class EmulatedLink {
  public:
   // `clock` must outlive the link.
   EmulatedLink(LinkProfile profile, Clock& clock, std::uint64_t seed);
-  // Messages on their way are not delivered any more.
-  ~EmulatedLink();
-  EmulatedLink(const EmulatedLink&) = delete;
-  EmulatedLink& operator=(const EmulatedLink&) = delete;
-
   // Books the message's passage and returns it without waiting; calls `deliver` when it arrives, on
   // the link's thread, unless the link is cut by then.
   LinkTimeline::Passage send(std::int64_t message_bytes, std::function<void()> deliver);
@@ -40,29 +35,22 @@ class EmulatedLink {
 
   // A cut link swallows what is sent, and what is on its way.
   void cut(bool cut);
-  bool is_cut() const { return cut_; }
+  bool is_cut() const { return *cut_; }
 
   bool shaped() const { return shaped_; }
   const LinkProfile& profile() const { return timeline_.profile(); }
   LinkCount count() const;
 
  private:
-  struct Message {
-    Seconds arrives{0};
-    std::function<void()> deliver;
-  };
-  void deliver_in_time();
-
   Clock& clock_;
   bool shaped_;
-  std::atomic<bool> cut_ = false;
+  // Shared with the messages on their way.
+  std::shared_ptr<std::atomic<bool>> cut_ = std::make_shared<std::atomic<bool>>(false);
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
   LinkTimeline timeline_;
   LinkCount count_;
-  std::deque<Message> on_the_way_;
-  bool ending_ = false;
-  std::thread thread_;
+  // Null where the link is not shaped.
+  std::unique_ptr<DeliveryQueue> on_the_way_;
 };
 
 }  // namespace isthmus

@@ -89,6 +89,8 @@ void add_peers(v1::DeployRequest& request, const GenerationSpec& spec,
       profile = {.name = link->name, .headers = link->headers, .trace = nullptr};
     *peer.mutable_link() = to_wire(profile);
     peer.set_largest_message(largest_message);
+    const ClusterNetwork* network = spec.cluster.network(request.machine(), machine.name);
+    if (network != nullptr && spec.shape_links) peer.set_network(network->name);
   }
 }
 

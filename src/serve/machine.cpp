@@ -48,6 +48,14 @@ AgentMachine::~AgentMachine() {
     peers.swap(peers_);
   }
   for (auto& [key, peer] : peers) close_and_wait(std::move(peer));
+  // What they still hold back would be given to the node.
+  std::map<std::uint16_t, Instance> sources;
+  {
+    const std::lock_guard lock(mutex_);
+    sources.swap(sources_);
+  }
+  for (auto& [source, instance] : sources)
+    for (auto& [name, network] : instance.networks) network->close();
 }
 
 v1::GreetReply AgentMachine::greet(const v1::GreetRequest& request) const {
@@ -85,10 +93,25 @@ void AgentMachine::take_over(const v1::DeployRequest& request) {
         if (deployment->id.source == source) old.push_back(deployment->id);
     }
     instance.number = request.source_instance();
-    for (const v1::Peer& peer : request.peers())
-      instance.links[peer.machine()] = peer.has_link() ? from_wire(peer.link()) : LinkProfile{};
+    note_links_locked(instance, request);
   }
   for (const DeploymentId id : old) node_.undeploy(id);
+}
+
+void AgentMachine::note_links_locked(Instance& instance, const v1::DeployRequest& request) {
+  for (const v1::Peer& peer : request.peers()) {
+    const LinkProfile link = peer.has_link() ? from_wire(peer.link()) : LinkProfile{};
+    instance.links[peer.machine()] = link;
+    auto& interface = instance.interfaces[peer.machine()];
+    if (peer.network().empty()) {
+      interface.reset();
+      continue;
+    }
+    auto& network = instance.networks[peer.network()];
+    if (!network || !same_link(network->profile(), link))
+      network = std::make_shared<EmulatedInterface>(link, clock_, request.seed());
+    interface = network;
+  }
 }
 
 void AgentMachine::deploy(const v1::DeployRequest& request) {
@@ -139,7 +162,8 @@ void AgentMachine::connect_peers(const v1::DeployRequest& request, const Deploym
       if (const auto found = peers_.find(key); found != peers_.end()) known = found->second;
     }
     const LinkProfile link = link_to(key.first, key.second);
-    if (known && known->address() == wanted.address() && known->same_link(link) &&
+    const auto interface = interface_to(key.first, key.second);
+    if (known && known->address() == wanted.address() && known->same_link(link, interface.get()) &&
         known->max_message_bytes() >= deployment.largest_message())
       continue;
     if (known) known->close();
@@ -148,6 +172,7 @@ void AgentMachine::connect_peers(const v1::DeployRequest& request, const Deploym
          .machine = wanted.machine(),
          .address = wanted.address(),
          .link = link,
+         .interface = interface,
          .return_headers = link.headers,
          .security = options_.security,
          .max_message_bytes = deployment.largest_message(),
@@ -220,24 +245,48 @@ LinkProfile AgentMachine::link_to(std::uint16_t source, const std::string& machi
   return link == known->second.links.end() ? LinkProfile{} : link->second;
 }
 
+std::shared_ptr<EmulatedInterface> AgentMachine::interface_to(std::uint16_t source,
+                                                              const std::string& machine) const {
+  const std::lock_guard lock(mutex_);
+  const auto known = sources_.find(source);
+  if (known == sources_.end()) return nullptr;
+  const auto interface = known->second.interfaces.find(machine);
+  return interface == known->second.interfaces.end() ? nullptr : interface->second;
+}
+
 FlowHandlers AgentMachine::accept(std::shared_ptr<FlowStream> stream, const std::string& machine) {
-  const auto link_of = [this, machine](std::uint16_t source) { return link_to(source, machine); };
-  auto way_back =
-      std::make_shared<StreamReturn>(std::move(stream), options_.queue, link_of, cut_, clock_);
+  const auto link_of = [this, machine](std::uint16_t source) {
+    if (const auto interface = interface_to(source, machine)) return outgoing_link(interface);
+    return std::make_shared<EmulatedLink>(link_to(source, machine), clock_, source);
+  };
+  auto way_back = std::make_shared<StreamReturn>(std::move(stream), options_.queue, link_of, cut_);
   const void* identity = way_back.get();
-  // One source's frames mostly: its number is looked up only when it changes.
-  auto last_source = std::make_shared<int>(-1);
+  // One source's frames mostly: what belongs to it is looked up only when it changes.
+  struct Sender {
+    int source = -1;
+    std::shared_ptr<EmulatedInterface> interface;
+  };
+  auto sender = std::make_shared<Sender>();
   return {.on_message =
-              [this, way_back, machine, last_source, identity](FlowMessage message) {
+              [this, way_back, machine, sender, identity](FlowMessage message) {
                 if (cut_) return;
-                const int source = message.header.key.source;
-                if (std::exchange(*last_source, source) != source) {
+                const std::uint16_t source = message.header.key.source;
+                if (std::exchange(sender->source, source) != source) {
+                  sender->interface = interface_to(source, machine);
                   const std::lock_guard lock(mutex_);
-                  streams_of_[static_cast<std::uint16_t>(source)].insert(identity);
+                  streams_of_[source].insert(identity);
                 }
-                count(machine, message_bytes(message), 0);
-                node_.receive({.message = std::move(message), .tensor = {}, .trailer = {}},
-                              way_back);
+                const std::int64_t bytes = message_bytes(message);
+                count(machine, bytes, 0);
+                Parcel parcel{.message = std::move(message), .tensor = {}, .trailer = {}};
+                if (!sender->interface) {
+                  node_.receive(std::move(parcel), way_back);
+                  return;
+                }
+                auto shared = std::make_shared<Parcel>(std::move(parcel));
+                sender->interface->receive(bytes, [this, way_back, shared] {
+                  if (!cut_) node_.receive(std::move(*shared), way_back);
+                });
               },
           .on_closed =
               [this, way_back, machine, identity](const std::string&) {

@@ -68,11 +68,18 @@ class AgentMachine final : private NextHops {
   struct Instance {
     std::uint64_t number = 0;
     std::map<std::string, LinkProfile> links;
+    // By machine that is on a network with this one; the same for all on one.
+    std::map<std::string, std::shared_ptr<EmulatedInterface>> interfaces;
+    std::map<std::string, std::shared_ptr<EmulatedInterface>> networks;
   };
 
   Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
             std::shared_ptr<void> token) override;
   LinkProfile link_to(std::uint16_t source, const std::string& machine) const;
+  // Null where the machine has a link of its own.
+  std::shared_ptr<EmulatedInterface> interface_to(std::uint16_t source,
+                                                  const std::string& machine) const;
+  void note_links_locked(Instance& instance, const v1::DeployRequest& request);
   void take_over(const v1::DeployRequest& request);
   void connect_peers(const v1::DeployRequest& request, const Deployment& deployment);
   void drop_unused(std::uint16_t source);

@@ -21,7 +21,9 @@ Peer::Peer(PeerOptions options, Events events, Clock& clock)
       events_(std::move(events)),
       channel_(open_channel(options_.address, options_.security,
                             {.max_message_bytes = options_.max_message_bytes})),
-      link_(options_.link, clock, options_.seed),
+      link_(
+          options_.interface ? outgoing_link(options_.interface)
+                             : std::make_shared<EmulatedLink>(options_.link, clock, options_.seed)),
       instance_(options_.instance) {}
 
 Peer::~Peer() { close(); }
@@ -87,15 +89,17 @@ NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token) {
 void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent) {
   --credits_;
   const std::int64_t bytes = message_bytes(message);
-  sent.shaped = link_.shaped();
-  if (!link_.shaped()) {
-    if (!link_.is_cut()) stream_->send(message);
-    sent.passage = link_.send(bytes, [] {});
+  sent.shaped = link_->shaped();
+  if (!link_->shaped()) {
+    if (!*cut_) stream_->send(message);
+    sent.passage = link_->send(bytes, [] {});
     return;
   }
   const auto parcel = std::make_shared<std::pair<FlowMessage, std::shared_ptr<void>>>(
       std::move(message), std::move(token));
-  sent.passage = link_.send(bytes, [stream = stream_, parcel] { stream->send(parcel->first); });
+  sent.passage = link_->send(bytes, [stream = stream_, parcel, cut = cut_] {
+    if (!*cut) stream->send(parcel->first);
+  });
 }
 
 void Peer::flush_locked() {
@@ -107,14 +111,8 @@ void Peer::flush_locked() {
   }
 }
 
-bool Peer::same_link(const LinkProfile& link) const {
-  const LinkProfile& own = options_.link;
-  const bool same_trace =
-      own.trace == link.trace ||
-      (own.trace && link.trace && own.trace->opportunities_ms == link.trace->opportunities_ms);
-  return same_trace && own.bandwidth == link.bandwidth && own.latency == link.latency &&
-         own.loss == link.loss && own.headers == link.headers &&
-         own.trace_start == link.trace_start;
+bool Peer::same_link(const LinkProfile& link, const EmulatedInterface* interface) const {
+  return options_.interface.get() == interface && isthmus::same_link(options_.link, link);
 }
 
 bool Peer::wait_ready(Seconds limit) {
@@ -141,8 +139,21 @@ void Peer::received(FlowMessage message, std::uint64_t stream) {
     if (granted > 0 && events_.on_message) events_.on_message(std::move(message), 0);
     return;
   }
-  if (link_.is_cut()) return;
+  if (*cut_) return;
   message.header.flags &= (1 << kFlagCreditShift) - 1;
+  if (!options_.interface) {
+    deliver(std::move(message));
+    return;
+  }
+  const std::int64_t bytes = message_bytes(message);
+  options_.interface->receive(
+      bytes, [weak = weak_from_this(), shared = std::make_shared<FlowMessage>(std::move(message))] {
+        if (const auto peer = weak.lock(); peer && !peer->closed_)
+          peer->deliver(std::move(*shared));
+      });
+}
+
+void Peer::deliver(FlowMessage message) {
   const std::int64_t on_air = bytes_on_air(message_bytes(message), options_.return_headers);
   events_.on_message(std::move(message), on_air);
 }
@@ -181,7 +192,7 @@ void Peer::changed(bool alive, const std::string& why, std::uint64_t instance) {
 }
 
 void Peer::cut(bool cut) {
-  link_.cut(cut);
+  *cut_ = cut;
   const std::lock_guard lock(mutex_);
   if (heartbeat_) heartbeat_->cut(cut);
 }

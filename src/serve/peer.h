@@ -11,6 +11,7 @@
 
 #include "core/clock.h"
 #include "core/link_profile.h"
+#include "net/emulated_interface.h"
 #include "net/emulated_link.h"
 #include "net/flow_stream.h"
 #include "net/heartbeat.h"
@@ -31,6 +32,8 @@ struct PeerOptions {
   std::string address;
   // From here to there; and the header model of the way back, for counting.
   LinkProfile link;
+  // Where both are on a network: this machine's end of it, instead of a link of their own.
+  std::shared_ptr<EmulatedInterface> interface;
   HeaderModel return_headers;
   Security security;
   // The largest message that may come back.
@@ -70,9 +73,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   void cut(bool cut);
   const std::string& machine() const { return options_.machine; }
   const std::string& address() const { return options_.address; }
-  bool same_link(const LinkProfile& link) const;
+  bool same_link(const LinkProfile& link, const EmulatedInterface* interface) const;
   std::int64_t max_message_bytes() const { return options_.max_message_bytes; }
-  LinkCount sent() const { return link_.count(); }
 
  private:
   Peer(PeerOptions options, Events events, Clock& clock);
@@ -83,11 +85,14 @@ class Peer : public std::enable_shared_from_this<Peer> {
   void changed(bool alive, const std::string& why, std::uint64_t instance);
   void transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent);
   void flush_locked();
+  void deliver(FlowMessage message);
 
   PeerOptions options_;
   Events events_;
   std::shared_ptr<grpc::Channel> channel_;
-  EmulatedLink link_;
+  std::shared_ptr<EmulatedLink> link_;
+  // Of this peer alone, also on a network.
+  std::shared_ptr<std::atomic<bool>> cut_ = std::make_shared<std::atomic<bool>>(false);
   std::atomic<bool> alive_ = true;
   std::atomic<bool> closed_ = false;
 

@@ -120,7 +120,7 @@ TEST(Placement, BranchesMeetWhereverTheMergeIs) {
   }
 }
 
-// A camera and boards on one network; only the first board may be linked with the camera instead.
+// A camera and boards on one network.
 Cluster boards(const std::vector<std::unique_ptr<Agent>>& agents, const LinkProfile& link = {}) {
   Cluster cluster;
   cluster.source = "camera";
@@ -183,6 +183,29 @@ TEST(Placement, AFrameMayComeToAMachineAgainAndAgain) {
       if (span.kind == SpanKind::kRun) parts.insert(span.what);
     return parts.size() == 11;
   })) << "every part reports its run";
+}
+
+TEST(Placement, MessagesThroughOneInterfaceTakeTurns) {
+  const auto agents = start_agents(3);
+  // A message of four numbers takes 40 ms.
+  const std::int64_t on_air = bytes_on_air(16 + 28, {});
+  const LinkProfile link{.name = "slow",
+                         .bandwidth = 8.0 * static_cast<double>(on_air) / 0.04,
+                         .latency = Seconds{0.001},
+                         .trace = nullptr};
+  Source source({sharded(1)}, boards(agents, link), {.deadline = Seconds{20}});
+  const auto answer =
+      source.ask({.input = Tensor::of<float>({1, 4}, std::vector<float>{-2, -1, 1, 2})});
+  ASSERT_EQ(answer.record.outcome, Outcome::kAnswered) << answer.record.reason;
+  const auto sent = [&](const std::string& edge) {
+    for (const Span& span : answer.record.spans)
+      if (span.kind == SpanKind::kSend && span.what == edge) return span.duration.count();
+    return 0.0;
+  };
+  EXPECT_NEAR(sent("first:first_out->left0:x"), 0.041, 0.01);
+  EXPECT_NEAR(sent("first:first_out->right0:x"), 0.081, 0.01);
+  // In, both shards, back, the last part, and the answer's two hops.
+  EXPECT_GT(answer.record.capture_to_output.count(), 7 * 0.04);
 }
 
 // A chain of boards that ends in a fan-out, of which the camera reaches the first only.

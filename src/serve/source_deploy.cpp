@@ -157,6 +157,7 @@ void Source::State::connect_peer(const std::string& machine, const Generation& g
                      .machine = machine,
                      .address = cluster.machine(machine).address,
                      .link = link,
+                     .interface = interface_to(machine),
                      .return_headers = down.headers,
                      .security = options.security,
                      .max_message_bytes = generation.largest_message,
@@ -179,6 +180,16 @@ void Source::State::connect_peer(const std::string& machine, const Generation& g
   Remote& remote = remotes[machine];
   if (remote.peer) remote.old_peers.push_back(std::move(remote.peer));
   remote.peer = std::move(peer);
+}
+
+std::shared_ptr<EmulatedInterface> Source::State::interface_to(const std::string& machine) {
+  const ClusterNetwork* network = cluster.network(cluster.source, machine);
+  if (network == nullptr || !options.shape_links) return nullptr;
+  const std::lock_guard lock(mutex);
+  auto& interface = networks[network->name];
+  if (!interface)
+    interface = std::make_shared<EmulatedInterface>(network->link, clock, options.seed);
+  return interface;
 }
 
 void Source::State::install(const std::shared_ptr<const Generation>& generation) {

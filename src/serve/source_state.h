@@ -90,6 +90,7 @@ struct Source::State final : public NextHops {
                  const DeployProgress& progress);
   void connect_peer(const std::string& machine, const Generation& generation,
                     std::uint64_t instance);
+  std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void install(const std::shared_ptr<const Generation>& generation);
   void measure_local(const Generation& generation);
   void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress);
@@ -114,6 +115,8 @@ struct Source::State final : public NextHops {
   std::condition_variable changed;
   std::condition_variable timer_changed;
   std::map<std::string, Remote> remotes;
+  // By network that the source's machine is on.
+  std::map<std::string, std::shared_ptr<EmulatedInterface>> networks;
   std::shared_ptr<const Generation> current;
   std::vector<std::shared_ptr<const Generation>> draining;
   std::map<std::uint32_t, InFlight> in_flight;

@@ -6,12 +6,11 @@
 namespace isthmus {
 
 StreamReturn::StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkOf link_of,
-                           const std::atomic<bool>& cut, Clock& clock)
+                           const std::atomic<bool>& cut)
     : stream_(std::move(stream)),
       window_(std::max(1, window)),
       link_of_(std::move(link_of)),
-      cut_(cut),
-      clock_(clock) {
+      cut_(cut) {
   grant_now(window_);
 }
 
@@ -46,9 +45,7 @@ void StreamReturn::send(const Deployment* deployment, Parcel parcel) {
   owed_ -= credits;
   message.header.flags = static_cast<std::uint8_t>(
       (message.header.flags & ((1 << kFlagCreditShift) - 1)) | credits << kFlagCreditShift);
-  if (!link_ && deployment != nullptr)
-    link_ = std::make_unique<EmulatedLink>(link_of_(deployment->id.source), clock_,
-                                           deployment->id.source);
+  if (!link_ && deployment != nullptr) link_ = link_of_(deployment->id.source);
   const std::int64_t bytes = message_bytes(message);
   sent_bytes_ += bytes;
   if (!link_ || !link_->shaped()) {

@@ -5,8 +5,6 @@
 #include <memory>
 #include <mutex>
 
-#include "core/clock.h"
-#include "core/link_profile.h"
 #include "net/emulated_link.h"
 #include "net/flow_stream.h"
 #include "serve/flow_node.h"
@@ -18,11 +16,11 @@ namespace isthmus {
 class StreamReturn final : public ReturnPath {
  public:
   // The link from here to the machine that opened the stream, for frames of a source.
-  using LinkOf = std::function<LinkProfile(std::uint16_t source)>;
+  using LinkOf = std::function<std::shared_ptr<EmulatedLink>(std::uint16_t source)>;
 
-  // Grants `window` credits at once. `cut` and `clock` must outlive it.
+  // Grants `window` credits at once. `cut` must outlive it.
   StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkOf link_of,
-               const std::atomic<bool>& cut, Clock& clock);
+               const std::atomic<bool>& cut);
 
   bool is_local() const override { return false; }
   void send(const Deployment* deployment, Parcel parcel) override;
@@ -37,11 +35,10 @@ class StreamReturn final : public ReturnPath {
   const int window_;
   const LinkOf link_of_;
   const std::atomic<bool>& cut_;
-  Clock& clock_;
   std::atomic<std::int64_t> sent_bytes_ = 0;
   std::mutex mutex_;
   int owed_ = 0;
-  std::unique_ptr<EmulatedLink> link_;
+  std::shared_ptr<EmulatedLink> link_;
 };
 
 }  // namespace isthmus
