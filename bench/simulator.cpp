@@ -1,6 +1,6 @@
 // Speed of the simulator: frame-part events a second (a frame that one part has worked on), on
-// pipelines, with and without bounded queues and spans, and over many replicas; and the time of
-// predicting and checking a plan.
+// pipelines, with and without bounded queues and spans, over many replicas, and on shards over one
+// network; and the time of predicting and checking a plan.
 
 #include <benchmark/benchmark.h>
 
@@ -85,6 +85,32 @@ BENCHMARK(simulate_replicas)
     ->Arg(100)
     ->Arg(1000)
     ->Unit(benchmark::kMillisecond);
+
+// Layers of shards on one network, each behind a merge on the first board.
+void simulate_shards(benchmark::State& state) {
+  const int boards = static_cast<int>(state.range(0));
+  constexpr int kLayers = 8;
+  TinyPlans tiny;
+  tiny.machine("camera");
+  for (int i = 0; i < boards; ++i) tiny.machine("m" + std::to_string(i));
+  tiny.network(94.1e6, 0.0004);
+  std::string from = "input:x";
+  for (int layer = 0; layer < kLayers; ++layer) {
+    const std::string n = std::to_string(layer);
+    tiny.part("merge" + n, {"m0"}, 0.001);
+    for (int i = 0; i < boards; ++i) {
+      const std::string shard = "shard" + n + "_" + std::to_string(i);
+      tiny.part(shard, {"m" + std::to_string(i)}, 0.01);
+      tiny.edge(from + std::to_string(i) + "->" + shard + ":x", 1000);
+      tiny.edge(shard + ":y->merge" + n + ":x" + std::to_string(i), 1000);
+    }
+    from = "merge" + n + ":y";
+  }
+  tiny.edge(from + "->answer:y", 100);
+  tiny.plan.deadline = Seconds{1e4};
+  play(state, tiny, {.frames = 1000, .max_in_flight = 8, .queue = 8, .record_spans = false});
+}
+BENCHMARK(simulate_shards)->ArgName("boards")->Arg(4)->Arg(12)->Unit(benchmark::kMillisecond);
 
 void predict_two_machines(benchmark::State& state) {
   const TinyPlans tiny = pipeline(2);

@@ -146,103 +146,12 @@ TEST(Simulate, AgreesWithThePredictionOfRandomPlans) {
   EXPECT_GE(close, 395);
 }
 
-TEST(Simulate, HasTheThroughputOfTheSlowestStage) {
-  for (const std::vector<double>& stages :
-       {std::vector<double>{0.01, 0.04, 0.02}, {0.03}, {0.01, 0.01, 0.01, 0.05, 0.001}}) {
-    const Trace trace = play(pipeline(stages), {.frames = 500, .max_in_flight = 16, .queue = 16});
-    EXPECT_NEAR(throughput(trace) * std::ranges::max(stages), 1, 1e-3);
-  }
-}
-
-TEST(Simulate, HasTheThroughputOfTheSlowestLink) {
-  TinyPlans tiny = camera_and_server();
-  tiny.chain({"server"}, {0.01}, payload(100'000));
-  const Trace trace = play(tiny, {.frames = 300});
-  EXPECT_NEAR(throughput(trace), 10, 0.01);
-}
-
-TEST(Simulate, WorksOnAsManyFramesAsThereAreCores) {
-  TinyPlans tiny = pipeline({0.1});
-  tiny.cluster.machines[1].cores = 4;
-  EXPECT_NEAR(throughput(play(tiny, {.frames = 400, .max_in_flight = 8})), 40, 0.5);
-}
-
-TEST(Simulate, HoldsBackAStageWhoseNextHasNoCredit) {
-  // 64 frames may be on their way, but only 2 may wait before the slow stage and 2 before the fast
-  // one.
-  const Trace trace =
-      play(pipeline({0.001, 0.1}), {.frames = 100, .max_in_flight = 64, .queue = 2});
-  EXPECT_NEAR(throughput(trace), 10, 0.05);
-  // Captured when admitted: at most 1 + 2 + 1 + 2 frames are in front of a frame.
-  for (const FrameRecord& frame : trace.frames) EXPECT_LE(frame.capture_to_output.count(), 0.75);
-}
-
 TEST(Simulate, NeverWaitsForeverForCredits) {
   // The camera has the first and the last stage.
   TinyPlans tiny = camera_and_server();
   tiny.chain({"camera", "server", "camera", "server"}, {0.001, 0.01, 0.001, 0.02}, payload(1000));
   const Trace trace = play(tiny, {.frames = 200, .max_in_flight = 50, .queue = 1});
   for (const FrameRecord& frame : trace.frames) EXPECT_EQ(frame.outcome, Outcome::kAnswered);
-}
-
-TEST(Simulate, SpreadsFramesInProportionToSpeed) {
-  TinyPlans tiny;
-  tiny.machine("camera");
-  std::vector<std::string> replicas;
-  for (int i = 0; i < 10; ++i) {
-    replicas.push_back("r" + std::to_string(i));
-    tiny.machine(replicas.back(), i < 5 ? 1 : 3);
-    tiny.link("camera", replicas.back(), 1e12, 0);
-  }
-  tiny.part("p", replicas, 0.03, Placement::kSpread);
-  tiny.edge("input:x->p:x", 100);
-  tiny.edge("p:y->answer:y", 100);
-  const double ideal = 5 / 0.03 + 5 / 0.09;
-  EXPECT_NEAR(throughput(play(tiny, {.frames = 3000, .max_in_flight = 40, .queue = 40})) / ideal, 1,
-              0.02);
-}
-
-// x -> one part for each of `boards` -> merge on the first board; every message of
-// a shard takes `in` and `out` on air.
-TinyPlans fan_out(int boards, double in, double out, bool network) {
-  TinyPlans tiny;
-  tiny.machine("camera");
-  tiny.part("merge", {"m0"}, 0.01);
-  for (int i = 0; i < boards; ++i) {
-    const std::string machine = "m" + std::to_string(i);
-    const std::string part = "shard" + std::to_string(i);
-    tiny.machine(machine);
-    if (!network) {
-      tiny.link("camera", machine, 8e6, 0.001);
-      if (i > 0) tiny.link("m0", machine, 8e6, 0.001);
-    }
-    tiny.part(part, {machine}, 0.2);
-    tiny.edge("input:x->" + part + ":x", payload(static_cast<std::size_t>(1e6 * in)));
-    tiny.edge(part + ":y->merge:" + part, payload(static_cast<std::size_t>(1e6 * out)));
-  }
-  tiny.edge("merge:y->answer:y", payload(1000));
-  if (network) tiny.network(8e6, 0.001);
-  return tiny;
-}
-
-TEST(Simulate, SharesTheInterfacesOfANetwork) {
-  // By links of their own the four boards get their share at once, and the three answers meet.
-  TinyPlans links = fan_out(4, 0.05, 0.05, false);
-  const auto time = [](const TinyPlans& tiny) {
-    return play(tiny, {.frames = 1}).frames[0].capture_to_output.count();
-  };
-  EXPECT_NEAR(time(links), 0.05 + 0.001 + 0.2 + 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
-  // On the network the camera sends one after the other. Each board sends as soon as it is done, a
-  // time on air after the one before: the answers do not meet.
-  TinyPlans network = fan_out(4, 0.05, 0.05, true);
-  EXPECT_NEAR(time(network), 4 * 0.05 + 0.001 + 0.2 + 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
-  // All done at once: three answers take three times on air at the merge.
-  network = fan_out(4, 0.0001, 0.05, true);
-  EXPECT_NEAR(time(network), 0.0002 + 0.001 + 0.2 + 3 * 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
-  // Many frames: the camera's interface is the bottleneck.
-  network = fan_out(4, 0.1, 0.05, true);
-  EXPECT_NEAR(throughput(play(network, {.frames = 300, .max_in_flight = 8, .queue = 16})), 2.5,
-              0.01);
 }
 
 TEST(Simulate, BringsAnswersBackOverTheMachinesThatTheFrameCameBy) {

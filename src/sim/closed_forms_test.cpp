@@ -1,0 +1,211 @@
+// What the simulator must say where pencil and paper know the answer.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "codec/frame.h"
+#include "plan/costs.h"
+#include "plan/tiny_plans.h"
+#include "sim/simulate.h"
+
+namespace isthmus {
+namespace {
+
+double payload(std::size_t size) { return static_cast<double>(size - kFrameHeaderBytes); }
+
+Trace play(const TinyPlans& tiny, const SimOptions& options) {
+  return simulate(options, std::vector{tiny.plan}, tiny.cluster, tiny.profile);
+}
+
+// A weak camera (x10) and a server over 8 Mb/s and 20 ms: a megabyte takes a second.
+TinyPlans camera_and_server() {
+  TinyPlans tiny;
+  tiny.machine("camera", 10);
+  tiny.machine("server");
+  tiny.link("camera", "server", 8e6, 0.02);
+  return tiny;
+}
+
+// Stages on machines of their own behind very fast links.
+TinyPlans pipeline(const std::vector<double>& seconds) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> machines;
+  for (std::size_t i = 0; i < seconds.size(); ++i) {
+    machines.push_back("m" + std::to_string(i));
+    tiny.machine(machines.back());
+    tiny.link(i == 0 ? "camera" : machines[i - 1], machines[i], 1e12, 0);
+  }
+  if (machines.size() > 1) tiny.link(machines.back(), "camera", 1e12, 0);
+  tiny.chain(machines, seconds, payload(1000));
+  return tiny;
+}
+
+TEST(ClosedForm, HasTheThroughputOfTheSlowestStage) {
+  for (const std::vector<double>& stages :
+       {std::vector<double>{0.01, 0.04, 0.02}, {0.03}, {0.01, 0.01, 0.01, 0.05, 0.001}}) {
+    const Trace trace = play(pipeline(stages), {.frames = 500, .max_in_flight = 16, .queue = 16});
+    EXPECT_NEAR(throughput(trace) * std::ranges::max(stages), 1, 1e-3);
+  }
+}
+
+TEST(ClosedForm, HasTheLatencyOfAllStagesWhereFramesComeSlowly) {
+  const std::vector<double> stages{0.01, 0.04, 0.02, 0.03};
+  const Trace trace = play(pipeline(stages), {.frames = 50, .rate = 20, .max_in_flight = 8});
+  for (const FrameRecord& frame : trace.frames)
+    EXPECT_NEAR(frame.capture_to_output.count(), 0.1, 1e-6);
+}
+
+TEST(ClosedForm, HasTheThroughputOfTheSlowestLink) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, payload(100'000));
+  const Trace trace = play(tiny, {.frames = 300});
+  EXPECT_NEAR(throughput(trace), 10, 0.01);
+}
+
+TEST(ClosedForm, WorksOnAsManyFramesAsThereAreCores) {
+  TinyPlans tiny = pipeline({0.1});
+  tiny.cluster.machines[1].cores = 4;
+  EXPECT_NEAR(throughput(play(tiny, {.frames = 400, .max_in_flight = 8})), 40, 0.5);
+}
+
+TEST(ClosedForm, HoldsBackAStageWhoseNextHasNoCredit) {
+  // 64 frames may be on their way, but only 2 may wait before the slow stage and 2 before the fast
+  // one.
+  const Trace trace =
+      play(pipeline({0.001, 0.1}), {.frames = 100, .max_in_flight = 64, .queue = 2});
+  EXPECT_NEAR(throughput(trace), 10, 0.05);
+  // Captured when admitted: at most 1 + 2 + 1 + 2 frames are in front of a frame.
+  for (const FrameRecord& frame : trace.frames) EXPECT_LE(frame.capture_to_output.count(), 0.75);
+}
+
+TEST(ClosedForm, SpreadsFramesInProportionToSpeed) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> replicas;
+  for (int i = 0; i < 10; ++i) {
+    replicas.push_back("r" + std::to_string(i));
+    tiny.machine(replicas.back(), i < 5 ? 1 : 3);
+    tiny.link("camera", replicas.back(), 1e12, 0);
+  }
+  tiny.part("p", replicas, 0.03, Placement::kSpread);
+  tiny.edge("input:x->p:x", 100);
+  tiny.edge("p:y->answer:y", 100);
+  const double ideal = 5 / 0.03 + 5 / 0.09;
+  EXPECT_NEAR(throughput(play(tiny, {.frames = 3000, .max_in_flight = 40, .queue = 40})) / ideal, 1,
+              0.02);
+}
+
+TEST(ClosedForm, HasTheThroughputOfAllReplicas) {
+  for (const int replicas : {1, 2, 5, 12}) {
+    SCOPED_TRACE(replicas);
+    TinyPlans tiny;
+    tiny.machine("camera");
+    std::vector<std::string> machines;
+    for (int i = 0; i < replicas; ++i) {
+      machines.push_back("r" + std::to_string(i));
+      tiny.machine(machines.back());
+    }
+    tiny.network(1e12, 0);
+    tiny.part("p", machines, 0.03, Placement::kSpread);
+    tiny.edge("input:x->p:x", 100);
+    tiny.edge("p:y->answer:y", 100);
+    const int in_flight = 2 * replicas;
+    const Trace trace =
+        play(tiny, {.frames = 2000, .max_in_flight = in_flight, .queue = in_flight});
+    EXPECT_NEAR(throughput(trace) * 0.03 / replicas, 1, 0.02);
+  }
+}
+
+// x -> one part for each of `boards` -> merge on the first board; every message of
+// a shard takes `in` and `out` on air.
+TinyPlans fan_out(int boards, double in, double out, bool network) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  tiny.part("merge", {"m0"}, 0.01);
+  for (int i = 0; i < boards; ++i) {
+    const std::string machine = "m" + std::to_string(i);
+    const std::string part = "shard" + std::to_string(i);
+    tiny.machine(machine);
+    if (!network) {
+      tiny.link("camera", machine, 8e6, 0.001);
+      if (i > 0) tiny.link("m0", machine, 8e6, 0.001);
+    }
+    tiny.part(part, {machine}, 0.2);
+    tiny.edge("input:x->" + part + ":x", payload(static_cast<std::size_t>(1e6 * in)));
+    tiny.edge(part + ":y->merge:" + part, payload(static_cast<std::size_t>(1e6 * out)));
+  }
+  tiny.edge("merge:y->answer:y", payload(1000));
+  if (network) tiny.network(8e6, 0.001);
+  return tiny;
+}
+
+TEST(ClosedForm, SharesTheInterfacesOfANetwork) {
+  // By links of their own the four boards get their share at once, and the three answers meet.
+  TinyPlans links = fan_out(4, 0.05, 0.05, false);
+  const auto time = [](const TinyPlans& tiny) {
+    return play(tiny, {.frames = 1}).frames[0].capture_to_output.count();
+  };
+  EXPECT_NEAR(time(links), 0.05 + 0.001 + 0.2 + 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
+  // On the network the camera sends one after the other. Each board sends as soon as it is done, a
+  // time on air after the one before: the answers do not meet.
+  TinyPlans network = fan_out(4, 0.05, 0.05, true);
+  EXPECT_NEAR(time(network), 4 * 0.05 + 0.001 + 0.2 + 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
+  // All done at once: three answers take three times on air at the merge.
+  network = fan_out(4, 0.0001, 0.05, true);
+  EXPECT_NEAR(time(network), 0.0002 + 0.001 + 0.2 + 3 * 0.05 + 0.001 + 0.01 + 0.001 + 0.001, 1e-9);
+  // Many frames: the camera's interface is the bottleneck.
+  network = fan_out(4, 0.1, 0.05, true);
+  EXPECT_NEAR(throughput(play(network, {.frames = 300, .max_in_flight = 8, .queue = 16})), 2.5,
+              0.01);
+}
+
+TEST(ClosedForm, HasTheThroughputOfAStageInShards) {
+  // 0.2 s in each of the shards, whatever goes over the interfaces meanwhile.
+  for (const int boards : {1, 2, 4}) {
+    SCOPED_TRACE(boards);
+    TinyPlans tiny = fan_out(boards, 0.01, 0.01, true);
+    tiny.plan.deadline = Seconds{100};
+    for (int i = 0; i < boards; ++i)
+      tiny.profile.parts["shard" + std::to_string(i)].median = Seconds{0.2 / boards};
+    // The first board merges as well; at the end its merges come in a bunch.
+    const double busiest = 0.2 / boards + 0.01;
+    EXPECT_NEAR(throughput(play(tiny, {.frames = 400, .max_in_flight = 16, .queue = 16})) * busiest,
+                1, 0.03);
+  }
+}
+
+TEST(ClosedForm, PaysForSwappingInEachRun) {
+  TinyPlans tiny = pipeline({0.1});
+  tiny.profile.parts["part0"].weight_bytes = 30'000'000;
+  tiny.cluster.machines[1].memory = kRuntimeBytes + 10'000'000;
+  tiny.cluster.machines[1].swap_bandwidth = 100e6;
+  // 20 MB too much.
+  EXPECT_NEAR(throughput(play(tiny, {.frames = 300})) * (0.1 + 0.2), 1, 1e-3);
+}
+
+TEST(ClosedForm, PlaysTenThousandMachinesQuickly) {
+  constexpr int kMachines = 10'000;
+  constexpr int kFrames = 20;
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> machines;
+  for (int i = 0; i < kMachines; ++i) {
+    machines.push_back("m" + std::to_string(i));
+    tiny.machine(machines.back());
+  }
+  tiny.network(1e9, 0.001);
+  tiny.chain(machines, std::vector<double>(kMachines, 0.01), payload(1000));
+  tiny.plan.deadline = Seconds{1e6};
+  const Seconds start = system_clock().now();
+  const Trace trace =
+      play(tiny, {.frames = kFrames, .max_in_flight = kFrames, .queue = 32, .record_spans = false});
+  const double seconds = (system_clock().now() - start).count();
+  for (const FrameRecord& frame : trace.frames) ASSERT_EQ(frame.outcome, Outcome::kAnswered);
+  // bench/simulator.cpp has the real figures; this is a tenth, and less for a sanitizer.
+  EXPECT_GT(kMachines * kFrames / seconds, 20'000);
+}
+
+}  // namespace
+}  // namespace isthmus
