@@ -28,6 +28,7 @@ class Heartbeat::Pulse {
     prepare_call(context, options_.security, limit);
     v1::HeartbeatRequest request;
     request.set_machine(options_.machine);
+    request.set_source(options_.source);
     {
       const std::lock_guard lock(mutex_);
       if (stopped_) return grpc::Status::CANCELLED;
@@ -96,6 +97,7 @@ void Heartbeat::watch(Pulse& pulse) {
           status.error_code() == grpc::StatusCode::UNAVAILABLE ? "cannot be reached" : "is silent";
     const bool gone = status.error_code() == grpc::StatusCode::UNAVAILABLE;
     if (heard) answered = now;
+    if (heard && options_.on_answer) options_.on_answer(reply);
     if (!heard || restarted) well_since = now;
     if (alive_ && (restarted || gone || (!heard && now - answered >= options_.timeout))) {
       alive_ = false;

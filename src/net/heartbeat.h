@@ -12,6 +12,10 @@
 #include "core/clock.h"
 #include "net/security.h"
 
+namespace isthmus::v1 {
+class HeartbeatReply;
+}
+
 namespace isthmus {
 
 struct HeartbeatOptions {
@@ -25,6 +29,10 @@ struct HeartbeatOptions {
   Seconds timeout{0.3};
   // Back in use after it has answered for so long.
   Seconds recovery{1};
+  // Whose parts are asked for; 0: nobody's.
+  std::uint16_t source = 0;
+  // Called with every answer, on the heartbeat's thread, if given.
+  std::function<void(const v1::HeartbeatReply& reply)> on_answer;
 };
 
 // Watches one machine on a connection of its own, so that a big message on a slow link is not

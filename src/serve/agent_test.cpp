@@ -110,6 +110,7 @@ TEST(Agent, CountsForPrometheus) {
   const std::string text = get(agent->metrics_address(), "/metrics");
   EXPECT_NE(text.find("isthmus_frames_total 3"), std::string::npos) << text;
   EXPECT_NE(text.find("isthmus_run_seconds_count{part=\"tail\"} 3"), std::string::npos) << text;
+  EXPECT_NE(text.find("isthmus_waiting_frames_count{part=\"tail\"} 3"), std::string::npos) << text;
   EXPECT_NE(text.find("isthmus_received_bytes_total{peer=\"camera\"}"), std::string::npos) << text;
 }
 

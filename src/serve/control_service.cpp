@@ -75,11 +75,13 @@ class ControlService final : public v1::Agent::Service {
                      v1::StatsReply* reply) override {
     return answer(*context, [&] { *reply = machine_.stats(); });
   }
-  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest*,
+  grpc::Status Heartbeat(grpc::ServerContext* context, const v1::HeartbeatRequest* request,
                          v1::HeartbeatReply* reply) override {
     // Where the link is cut, silence: the caller's own limit ends the call.
     while (machine_.is_cut() && !context->IsCancelled()) system_clock().sleep_for(Seconds{0.01});
-    return answer(*context, [&] { *reply = machine_.heartbeat(); });
+    return answer(*context, [&] {
+      *reply = machine_.heartbeat(static_cast<std::uint16_t>(request->source()));
+    });
   }
 
  private:

@@ -204,7 +204,10 @@ std::shared_ptr<const Deployment> make_deployment(DeploymentSpec spec) {
       deployed.machines.push_back(machine_index(spec.machines, machine, plan));
     if (part.machines.size() > 1) deployed.route_entry = route_entries++;
     const auto held = spec.held.find(part.name);
-    if (held != spec.held.end()) deployed.held = held->second;
+    if (held != spec.held.end()) {
+      deployed.held = held->second;
+      deployed.meter = std::make_shared<PartMeter>();
+    }
     deployment->parts.push_back(std::move(deployed));
   }
   for (std::size_t i = 0; i < plan.edges.size(); ++i)

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "plan/plan.h"
 #include "serve/least_run.h"
+#include "serve/part_meter.h"
 
 namespace isthmus {
 
@@ -85,6 +86,7 @@ struct DeployedPart {
   std::optional<std::size_t> route_entry;
   // Only where this machine runs the part.
   std::shared_ptr<HeldPart> held;
+  std::shared_ptr<PartMeter> meter;
   std::vector<DeployedGate> gates;
 };
 

@@ -166,6 +166,7 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
       return;
     }
     here.front().queued_at = now;
+    part.meter->arrived(0);
     ++running_;
   }
   run_jobs(std::move(here));
@@ -197,6 +198,7 @@ FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
 
 void FlowNode::enqueue_locked(Job job) {
   job.queued_at = clock_.now();
+  if (job.part != kNoIndex) job.deployment->parts[job.part].meter->arrived(queue_.size());
   queue_.push_back(std::move(job));
   work_waits_.notify_one();
 }

@@ -218,7 +218,10 @@ void FlowNode::run_parts(std::vector<Job>& jobs) {
   std::vector<std::vector<Tensor>> inputs;
   for (Job& job : jobs) inputs.push_back(decode_inputs(job, time));
   auto outputs = run_engine(jobs, inputs, time);
+  const Seconds run = jobs[0].trailer.spans.back().duration;
   for (std::size_t i = 0; i < jobs.size(); ++i) dispatch(jobs[i], std::move(outputs[i]), time);
+  const Seconds busy = (clock_.now() - now) / static_cast<double>(jobs.size());
+  for (const Job& job : jobs) job.deployment->parts[job.part].meter->ran(run, busy);
 }
 
 void FlowNode::dispatch(Job& job, std::vector<Tensor> outputs, Holdback& time) {

@@ -314,10 +314,17 @@ void AgentMachine::cut(bool cut) {
   for (auto& [key, peer] : peers_) peer->cut(cut);
 }
 
-v1::HeartbeatReply AgentMachine::heartbeat() const {
+v1::HeartbeatReply AgentMachine::heartbeat(std::uint16_t source) const {
   v1::HeartbeatReply reply;
   reply.set_instance(instance_);
   reply.set_queued(static_cast<std::uint32_t>(node_.queued()));
+  if (source == 0) return reply;
+  for (const auto& deployment : node_.deployments()) {
+    if (deployment->id.source != source) continue;
+    for (const DeployedPart& part : deployment->parts)
+      if (part.held)
+        *reply.add_parts() = to_wire(part.meter->statistics(), deployment->id.epoch, part.name);
+  }
   return reply;
 }
 

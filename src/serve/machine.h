@@ -36,7 +36,8 @@ class AgentMachine final : private NextHops {
   void deploy(const v1::DeployRequest& request);
   void undeploy(const v1::UndeployRequest& request);
   v1::StatsReply stats() const;
-  v1::HeartbeatReply heartbeat() const;
+  // With what is measured of the parts of `source`, if it is not 0.
+  v1::HeartbeatReply heartbeat(std::uint16_t source) const;
 
   // A stream that another machine opened.
   FlowHandlers accept(std::shared_ptr<FlowStream> stream, const std::string& machine);

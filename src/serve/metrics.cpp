@@ -82,6 +82,25 @@ ClientMetric histogram_metric(const std::string& part, const Histogram& histogra
   return metric;
 }
 
+using Waiting = decltype(PartStatistics::waiting);
+
+ClientMetric histogram_metric(const std::string& part, const Waiting& counts) {
+  ClientMetric metric;
+  metric.label = {{"part", part}};
+  std::uint64_t cumulative = 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    cumulative += static_cast<std::uint64_t>(counts[i]);
+    sum += static_cast<double>(i) * static_cast<double>(counts[i]);
+    const bool last = i + 1 == counts.size();
+    const double bound = last ? std::numeric_limits<double>::infinity() : static_cast<double>(i);
+    metric.histogram.bucket.push_back({cumulative, bound});
+  }
+  metric.histogram.sample_count = cumulative;
+  metric.histogram.sample_sum = sum;
+  return metric;
+}
+
 }  // namespace
 
 struct MetricsEndpoint::State final : prometheus::Collectable {
@@ -122,7 +141,26 @@ struct MetricsEndpoint::State final : prometheus::Collectable {
         runs.metric.push_back(histogram_metric(part, histogram));
     }
     result.push_back(std::move(runs));
+    MetricFamily waiting =
+        family("waiting_frames", "Frames that waited when one became ready", MetricType::Histogram);
+    for (const auto& [part, counts] : waiting_by_part())
+      waiting.metric.push_back(histogram_metric(part, counts));
+    result.push_back(std::move(waiting));
     return result;
+  }
+
+  // Over all plans that are deployed now.
+  std::map<std::string, Waiting> waiting_by_part() const {
+    std::map<std::string, Waiting> parts;
+    for (const auto& deployment : machine.node().deployments()) {
+      for (const DeployedPart& part : deployment->parts) {
+        if (!part.held) continue;
+        const PartStatistics statistics = part.meter->statistics();
+        Waiting& sum = parts.try_emplace(part.name).first->second;
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += statistics.waiting[i];
+      }
+    }
+    return parts;
   }
 
   const AgentMachine& machine;

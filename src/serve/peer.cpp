@@ -45,7 +45,9 @@ void Peer::watch() {
       HeartbeatOptions{.machine = options_.self,
                        .address = options_.address,
                        .security = options_.security,
-                       .timeout = options_.death_timeout},
+                       .timeout = options_.death_timeout,
+                       .source = options_.source,
+                       .on_answer = events_.on_report},
       instance_, [this](bool alive, const std::string& why, std::uint64_t instance) {
         changed(alive, why, instance);
       });

@@ -42,6 +42,8 @@ struct PeerOptions {
   // Which start of the agent was greeted; 0 if none was.
   std::uint64_t instance = 0;
   std::uint64_t seed = 1;
+  // Whose parts the machine is asked to report of; 0: nobody's.
+  std::uint16_t source = 0;
 };
 
 // Another machine as seen from one that sends it frames: the stream, the emulated link, the credits
@@ -55,6 +57,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
     std::function<void(const std::string& why)> on_lost;
     // It answers again; `restarted`: with nothing deployed on it.
     std::function<void(bool restarted)> on_back;
+    // What it says of the parts of `PeerOptions::source`, ten times a second. May be empty.
+    std::function<void(const v1::HeartbeatReply& reply)> on_report;
   };
 
   static std::shared_ptr<Peer> connect(PeerOptions options, Events events, Clock& clock);

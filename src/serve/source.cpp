@@ -37,9 +37,19 @@ void Source::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& pr
   state_->set_ladder(std::move(ladder), progress);
 }
 
+std::map<std::string, std::int64_t> Source::stage(std::vector<LoadedPlan> plans,
+                                                  const DeployProgress& progress) {
+  return state_->stage(std::move(plans), progress);
+}
+
 std::map<std::string, std::int64_t> Source::deployed_bytes() const {
   const std::lock_guard lock(state_->mutex);
   return state_->deployed_bytes;
+}
+
+Statistics Source::statistics() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->statistics_locked();
 }
 
 Trace Source::trace() const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,14 @@
 #include "net/security.h"
 #include "plan/cluster.h"
 #include "plan/plan.h"
+#include "plan/replanning.h"
 
 namespace isthmus {
+
+// Makes another plan from what was measured of the current one, without the machines that are gone;
+// nothing if it knows no better one.
+using Replan = std::function<std::optional<LoadedPlan>(const Statistics& measured,
+                                                       const std::set<std::string>& dead)>;
 
 struct SourceOptions {
   // Tells the sources of one agent apart.
@@ -42,6 +49,18 @@ struct SourceOptions {
   // The trace keeps the last so many frames, so that a camera can run for ever.
   std::size_t trace_frames = 100'000;
   Security security;
+  // Asked for a better plan while frames flow, on a thread of the source that may take its time:
+  // when the busiest machine holds up the others (plan/rebalance.h), and at once when machines died
+  // so that no plan of the ladder is left. Its plan takes the place of the ladder's first; of the
+  // others those stay that live. Where the source has no local answer, frames wait for it until
+  // their deadline.
+  Replan replan;
+  // By how much the busiest machine may take longer than all would if the work were spread evenly.
+  double replan_threshold = 0.2;
+  // Not asked again sooner, unless machines died.
+  Seconds replan_interval{10};
+  // Nor before each part has run so often.
+  std::int64_t replan_runs = 30;
 };
 
 // One input.
@@ -105,8 +124,19 @@ class Source {
   // leaves everything as it was.
   void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress = {});
 
+  // Sends ahead what the machines would lack for these plans and changes nothing else, so that a
+  // set_ladder later sends only the plans themselves. Gives the bytes sent, by machine that could
+  // be reached. Throws what make_generation (serve/generation.h) throws, and Error{kUnavailable}
+  // after stop().
+  std::map<std::string, std::int64_t> stage(std::vector<LoadedPlan> plans,
+                                            const DeployProgress& progress = {});
+
   // Bytes of blobs and plans that the last deployment sent, by machine.
   std::map<std::string, std::int64_t> deployed_bytes() const;
+
+  // What the machines report, at most a tenth of a second old, of the plan that new frames take
+  // now.
+  Statistics statistics() const;
 
   // What happened so far, to the last SourceOptions::trace_frames frames at least.
   Trace trace() const;

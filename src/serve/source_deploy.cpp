@@ -58,6 +58,7 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
   local_node = std::make_unique<FlowNode>(FlowNodeOptions{.slowdown = self.slowdown}, *this, clock);
   trace.origin = "runtime";
   trace.plan = ladder.empty() ? "" : ladder.front().plan.name;
+  if (options.replan) rungs = ladder;
   const auto generation = make_generation(spec_for(std::move(ladder), 1), parts);
   try {
     connect(generation, progress);
@@ -68,6 +69,7 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
   }
   install(generation);
   timer = std::thread([this] { keep_time(); });
+  if (options.replan) rebalancer = std::thread([this] { rebalance(); });
 }
 
 Source::State::~State() {
@@ -96,17 +98,8 @@ void Source::State::connect(const std::shared_ptr<const Generation>& generation,
   const Seconds until = clock.now() + options.connect_timeout;
   for (const auto& [machine, target] : generation->machines) {
     try {
-      std::uint64_t started = 0;
-      {
-        std::unique_lock lock(mutex);
-        Remote& remote = remotes[machine];
-        if (!remote.client)
-          remote.client = std::make_unique<AgentClient>(machine, cluster.machine(machine).address,
-                                                        options.security);
-        AgentClient& client = *remote.client;
-        lock.unlock();
-        started = client.greet(std::max(until - clock.now(), Seconds{0.2})).instance();
-      }
+      const std::uint64_t started =
+          client_of(machine).greet(std::max(until - clock.now(), Seconds{0.2})).instance();
       deploy_to(machine, *generation, progress);
       connect_peer(machine, *generation, started);
       const std::lock_guard lock(mutex);
@@ -126,16 +119,12 @@ void Source::State::deploy_to(const std::string& machine, const Generation& gene
                               const DeployProgress& progress) {
   const auto target = generation.machines.find(machine);
   if (target == generation.machines.end()) return;
-  AgentClient* client = nullptr;
-  {
-    const std::lock_guard lock(mutex);
-    client = remotes.at(machine).client.get();
-  }
+  AgentClient& client = client_of(machine);
   const std::int64_t blobs =
-      client->send_blobs(target->second.blobs, [&](std::int64_t done, std::int64_t total) {
+      client.send_blobs(target->second.blobs, [&](std::int64_t done, std::int64_t total) {
         if (progress) progress(machine, done, total);
       });
-  for (const v1::DeployRequest& request : target->second.requests) client->deploy(request);
+  for (const v1::DeployRequest& request : target->second.requests) client.deploy(request);
   const std::lock_guard lock(mutex);
   deployed_bytes[machine] = blobs + request_bytes(target->second);
 }
@@ -152,28 +141,31 @@ void Source::State::connect_peer(const std::string& machine, const Generation& g
   const auto down = cluster.link(machine, cluster.source).value_or(LinkProfile{});
   LinkProfile link = up;
   if (!options.shape_links) link = {.name = up.name, .headers = up.headers, .trace = nullptr};
-  auto peer =
-      Peer::connect({.self = cluster.source,
-                     .machine = machine,
-                     .address = cluster.machine(machine).address,
-                     .link = link,
-                     .interface = interface_to(machine),
-                     .return_headers = down.headers,
-                     .security = options.security,
-                     .max_message_bytes = generation.largest_message,
-                     .death_timeout = death_timeout(up, generation.largest_message),
-                     .instance = started,
-                     .seed = options.seed},
-                    {.on_message =
-                         [this](FlowMessage message, std::int64_t on_air) {
-                           if (message.header.type == FrameType::kCredit)
-                             timer_changed.notify_one();
-                           else
-                             node->pass_back(std::move(message), on_air);
-                         },
-                     .on_lost = [this, machine](const std::string& why) { lost(machine, why); },
-                     .on_back = [this, machine](bool restarted) { back(machine, restarted); }},
-                    clock);
+  auto peer = Peer::connect(
+      {.self = cluster.source,
+       .machine = machine,
+       .address = cluster.machine(machine).address,
+       .link = link,
+       .interface = interface_to(machine),
+       .return_headers = down.headers,
+       .security = options.security,
+       .max_message_bytes = generation.largest_message,
+       .death_timeout = death_timeout(up, generation.largest_message),
+       .instance = started,
+       .seed = options.seed,
+       .source = options.id},
+      {.on_message =
+           [this](FlowMessage message, std::int64_t on_air) {
+             if (message.header.type == FrameType::kCredit)
+               timer_changed.notify_one();
+             else
+               node->pass_back(std::move(message), on_air);
+           },
+       .on_lost = [this, machine](const std::string& why) { lost(machine, why); },
+       .on_back = [this, machine](bool restarted) { back(machine, restarted); },
+       .on_report = [this,
+                     machine](const v1::HeartbeatReply& reply) { note_report(machine, reply); }},
+      clock);
   // So that the first frame does not wait for it.
   if (started != 0) peer->wait_ready(Seconds{1});
   const std::lock_guard lock(mutex);
@@ -195,13 +187,18 @@ std::shared_ptr<EmulatedInterface> Source::State::interface_to(const std::string
 void Source::State::install(const std::shared_ptr<const Generation>& generation) {
   for (const auto& deployment : generation->deployments) node->deploy(deployment);
   if (generation->local) local_node->deploy(generation->local);
-  const std::lock_guard lock(mutex);
-  if (current) {
-    draining.push_back(current);
-    event_locked("plan", "", generation->plans.front().name);
+  Later later;
+  {
+    const std::lock_guard lock(mutex);
+    if (current) {
+      draining.push_back(current);
+      event_locked("plan", "", generation->plans.front().name);
+    }
+    current = generation;
+    resume_parked_locked(later);
+    timer_changed.notify_one();
   }
-  current = generation;
-  timer_changed.notify_one();
+  for (const auto& action : later) action();
 }
 
 // Runs the local answer twice on zeros: the second time is taken.
@@ -251,10 +248,13 @@ void Source::State::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgr
     if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
     first = static_cast<std::uint16_t>(current->first_epoch + current->plans.size() + 1);
   }
+  std::vector<LoadedPlan> kept = options.replan ? ladder : std::vector<LoadedPlan>{};
   const auto generation = make_generation(spec_for(std::move(ladder), first), parts);
   connect(generation, progress);
   measure_local(*generation);
   install(generation);
+  const std::lock_guard lock(mutex);
+  rungs = std::move(kept);
 }
 
 void Source::State::retire(const std::shared_ptr<const Generation>& generation) {
@@ -307,6 +307,7 @@ void Source::State::lost(const std::string& machine, const std::string& why) {
     }
     admit_waiting_locked(later);
     changed.notify_all();
+    replan_changed.notify_all();
   }
   for (const auto& action : later) action();
   node->lost(machine, why);
@@ -369,6 +370,7 @@ void Source::State::close_peers() {
 }
 
 Trace Source::State::stop(Seconds limit) {
+  stop_rebalancing();
   const std::lock_guard one_at_a_time(changing);
   Later later;
   std::shared_ptr<const Generation> generation;

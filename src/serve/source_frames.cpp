@@ -174,7 +174,7 @@ void Source::State::start_local_locked(std::uint32_t frame, InFlight& flight,
   if (flight.local_started) return;
   const auto& deployment = flight.generation->local;
   if (!deployment) {
-    lose_locked(frame, flight, reason, later);
+    if (!park_locked(flight)) lose_locked(frame, flight, reason, later);
     return;
   }
   flight.local_started = true;

@@ -39,6 +39,8 @@ struct Source::State final : public NextHops {
     // anyway.
     std::optional<Seconds> local_at;
     bool local_started = false;
+    // Waits for another plan: no machine is left, and the source has no answer of its own.
+    bool parked = false;
     // Spans and bytes of parts whose answer went another way.
     Trailer reports;
   };
@@ -59,6 +61,8 @@ struct Source::State final : public NextHops {
     Seconds avoid_until{0};
     // What the last frames took, for the choice between replicas.
     std::deque<Seconds> times;
+    // Its last report: by epoch and part.
+    std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
   };
   // What is to be done once the lock is released.
   using Later = std::vector<std::function<void()>>;
@@ -102,6 +106,27 @@ struct Source::State final : public NextHops {
   void event_locked(const std::string& kind, const std::string& machine, const std::string& detail);
   GenerationSpec spec_for(std::vector<LoadedPlan> ladder, std::uint16_t first_epoch) const;
 
+  // What is measured, and other plans because of it (source_rebalance.cpp).
+  void note_report(const std::string& machine, const v1::HeartbeatReply& reply);
+  Statistics statistics_locked() const;
+  std::map<std::string, std::int64_t> stage(std::vector<LoadedPlan> plans,
+                                            const DeployProgress& progress);
+  AgentClient& client_of(const std::string& machine);
+  bool park_locked(InFlight& flight);
+  void resume_parked_locked(Later& later);
+  std::set<std::string> dead_locked() const;
+  // What the planner was told last.
+  struct Asked {
+    Seconds at{0};
+    std::set<std::string> dead;
+    MachineLoad load;
+  };
+  // Why it should be asked again; empty if it should not. Notes that it is.
+  std::string reason_to_replan_locked(Asked& asked) const;
+  void replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead);
+  void rebalance();
+  void stop_rebalancing();
+
   Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
             std::shared_ptr<void> token) override;
 
@@ -134,6 +159,10 @@ struct Source::State final : public NextHops {
   std::thread::id submitting;
   bool stopping = false;
   bool ended = false;
+  // The current ladder, where a planner may put another plan in front of it.
+  std::vector<LoadedPlan> rungs;
+  std::condition_variable replan_changed;
+  bool rebalancing_over = false;
   // One change of plans at a time.
   std::mutex changing;
 
@@ -144,6 +173,8 @@ struct Source::State final : public NextHops {
   // server delays them.
   std::unique_ptr<FlowNode> local_node;
   std::thread timer;
+  std::mutex joining;
+  std::thread rebalancer;
 };
 
 }  // namespace isthmus

@@ -205,6 +205,31 @@ TEST(System, EveryMachineReportsItsSpans) {
   EXPECT_TRUE(has(SpanKind::kQueue, "edge", "tail"));
 }
 
+TEST(System, EveryMachineReportsHowItsPartsFare) {
+  Agent agent({});
+  Source source({small_cut()}, two_machines(agent.address()), {.max_in_flight = 6});
+  constexpr int kFrames = 50;
+  for (int i = 0; i < kFrames; ++i) source.submit({.input = noise_image(1)});
+  ASSERT_TRUE(source.drain());
+  Statistics statistics;
+  ASSERT_TRUE(eventually([&] {
+    statistics = source.statistics();
+    return statistics.machines["edge"]["tail"].runs == kFrames;
+  }));
+  EXPECT_EQ(statistics.plan, small_cut().plan.name);
+  for (const auto& [machine, part] : {std::pair("camera", "head"), {"edge", "tail"}}) {
+    SCOPED_TRACE(machine);
+    const PartStatistics& one = statistics.machines.at(machine).at(part);
+    EXPECT_EQ(one.runs, kFrames);
+    EXPECT_GT(one.p50, Seconds{0});
+    EXPECT_GE(one.p95, one.p50);
+    EXPECT_GE(one.busy, one.mean);
+    std::int64_t arrived = 0;
+    for (const std::int64_t count : one.waiting) arrived += count;
+    EXPECT_EQ(arrived, kFrames);
+  }
+}
+
 TEST(System, ASlowMachineHoldsBackItsCpuTime) {
   Cluster cluster = two_machines("127.0.0.1:1");
   const auto run_time = [&](double slowdown) {

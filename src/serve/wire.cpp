@@ -59,4 +59,30 @@ EdgeTensor from_wire(const v1::EdgeTensor& wire) {
   return tensor;
 }
 
+v1::PartStatistics to_wire(const PartStatistics& part, std::uint16_t epoch,
+                           const std::string& name) {
+  v1::PartStatistics wire;
+  wire.set_epoch(epoch);
+  wire.set_part(name);
+  wire.set_runs(part.runs);
+  wire.set_mean_s(part.mean.count());
+  wire.set_p50_s(part.p50.count());
+  wire.set_p95_s(part.p95.count());
+  wire.set_busy_s(part.busy.count());
+  wire.mutable_waiting()->Add(part.waiting.begin(), part.waiting.end());
+  return wire;
+}
+
+PartStatistics from_wire(const v1::PartStatistics& wire) {
+  PartStatistics part;
+  part.runs = wire.runs();
+  part.mean = Seconds{wire.mean_s()};
+  part.p50 = Seconds{wire.p50_s()};
+  part.p95 = Seconds{wire.p95_s()};
+  part.busy = Seconds{wire.busy_s()};
+  const auto known = std::min<std::size_t>(wire.waiting().size(), part.waiting.size());
+  std::copy_n(wire.waiting().begin(), known, part.waiting.begin());
+  return part;
+}
+
 }  // namespace isthmus

@@ -1,0 +1,51 @@
+#include "plan/replanning.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isthmus {
+
+MachineLoad machine_load(const Plan& plan, const Cluster& cluster, const Statistics& statistics,
+                         std::int64_t min_runs) {
+  MachineLoad load;
+  for (const PlacedPart& part : plan.parts) {
+    std::map<std::string, PartStatistics> measured;
+    std::int64_t runs = 0;
+    for (const std::string& name : part.machines) {
+      const auto machine = statistics.machines.find(name);
+      if (machine == statistics.machines.end()) continue;
+      const auto found = machine->second.find(part.name);
+      if (found == machine->second.end()) continue;
+      measured.emplace(name, found->second);
+      runs += found->second.runs;
+    }
+    if (runs < std::max<std::int64_t>(min_runs, 1)) return {};
+    for (const auto& [name, one] : measured) {
+      const double share = part.placement == Placement::kRace
+                               ? 1
+                               : static_cast<double>(one.runs) / static_cast<double>(runs);
+      load[name] += share * one.busy / cluster.machine(name).cores;
+    }
+  }
+  return load;
+}
+
+bool is_worth_replanning(const MachineLoad& now, const MachineLoad& asked, double threshold) {
+  if (now.empty()) return false;
+  Seconds sum{0};
+  Seconds busiest{0};
+  for (const auto& [machine, busy] : now) {
+    sum += busy;
+    busiest = std::max(busiest, busy);
+  }
+  const Seconds even = sum / static_cast<double>(now.size());
+  if (busiest <= (1 + threshold) * even) return false;
+  return std::ranges::any_of(now, [&](const auto& entry) {
+    const auto before = asked.find(entry.first);
+    if (before == asked.end()) return true;
+    // Of a machine that has little to do, no change matters.
+    return std::abs((entry.second - before->second).count()) > threshold * even.count();
+  });
+}
+
+}  // namespace isthmus

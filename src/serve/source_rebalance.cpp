@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "serve/source_state.h"
+#include "serve/wire.h"
+
+namespace isthmus {
+
+void Source::State::note_report(const std::string& machine, const v1::HeartbeatReply& reply) {
+  std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
+  for (const v1::PartStatistics& part : reply.parts())
+    parts.emplace(std::pair(part.epoch(), part.part()), from_wire(part));
+  const std::lock_guard lock(mutex);
+  if (const auto remote = remotes.find(machine); remote != remotes.end())
+    remote->second.parts = std::move(parts);
+}
+
+Statistics Source::State::statistics_locked() const {
+  const Route route = admit_route(current->plans, situation_locked(), next_frame);
+  const bool none = route.plan >= current->plans.size();
+  const Deployment& deployment = *current->deployments[none ? 0 : route.plan];
+  Statistics statistics{.plan = deployment.plan.name, .machines = {}};
+  for (const DeployedPart& part : deployment.parts)
+    if (part.held) statistics.machines[cluster.source][part.name] = part.meter->statistics();
+  for (const auto& [machine, remote] : remotes)
+    for (const auto& [which, part] : remote.parts)
+      if (which.first == deployment.id.epoch) statistics.machines[machine][which.second] = part;
+  return statistics;
+}
+
+AgentClient& Source::State::client_of(const std::string& machine) {
+  const std::lock_guard lock(mutex);
+  auto& client = remotes[machine].client;
+  if (!client)
+    client =
+        std::make_unique<AgentClient>(machine, cluster.machine(machine).address, options.security);
+  return *client;
+}
+
+std::map<std::string, std::int64_t> Source::State::stage(std::vector<LoadedPlan> plans,
+                                                         const DeployProgress& progress) {
+  const std::lock_guard one_at_a_time(changing);
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
+  }
+  GenerationSpec spec = spec_for(std::move(plans), 1);
+  spec.local_fallback = false;
+  const auto generation = make_generation(spec, parts);
+  std::map<std::string, std::int64_t> sent;
+  for (const auto& [machine, target] : generation->machines) {
+    try {
+      AgentClient& client = client_of(machine);
+      client.greet(options.connect_timeout);
+      sent[machine] = client.send_blobs(target.blobs, [&](std::int64_t done, std::int64_t total) {
+        if (progress) progress(machine, done, total);
+      });
+    } catch (const Error& error) {
+      log_info(error.what());
+    }
+  }
+  return sent;
+}
+
+// Whether the frame may wait for another plan.
+bool Source::State::park_locked(InFlight& flight) {
+  const Seconds end = flight.captured + flight.deadline;
+  if (!options.replan || stopping || rebalancing_over || clock.now() >= end) return false;
+  flight.parked = true;
+  flight.local_at = end;
+  replan_changed.notify_all();
+  timer_changed.notify_one();
+  return true;
+}
+
+void Source::State::resume_parked_locked(Later& later) {
+  std::vector<std::uint32_t> frames;
+  for (const auto& [frame, flight] : in_flight)
+    if (flight.parked) frames.push_back(frame);
+  for (const std::uint32_t frame : frames) {
+    InFlight& flight = in_flight.at(frame);
+    flight.parked = false;
+    flight.generation = current;
+    flight.route = admit_route(current->plans, situation_locked(), frame);
+    ++flight.attempt;
+    start_locked(frame, flight, later);
+  }
+}
+
+std::set<std::string> Source::State::dead_locked() const {
+  std::set<std::string> dead;
+  for (const auto& [machine, remote] : remotes)
+    if (remote.peer && !remote.ready) dead.insert(machine);
+  return dead;
+}
+
+std::string Source::State::reason_to_replan_locked(Asked& asked) const {
+  const auto dead = dead_locked();
+  const auto load = [&] {
+    const Statistics statistics = statistics_locked();
+    for (const Plan& plan : current->plans)
+      if (plan.name == statistics.plan)
+        return machine_load(plan, cluster, statistics, options.replan_runs);
+    return MachineLoad{};
+  }();
+  const bool due = clock.now() - asked.at >= options.replan_interval;
+  const bool news = dead != asked.dead;
+  const Route route = admit_route(current->plans, {.dead = dead, .load = {}}, 0);
+  std::string reason;
+  if (route.plan >= current->plans.size() && (news || due)) {
+    reason = "no plan is left: " + route.reason;
+  } else if (news && due) {
+    reason = "other machines are there";
+  } else if (due && is_worth_replanning(load, asked.load, options.replan_threshold)) {
+    const auto busiest =
+        std::ranges::max_element(load, {}, [](const auto& machine) { return machine.second; });
+    reason = busiest->first + " takes " + std::to_string(1e3 * busiest->second.count()) +
+             " ms of each frame";
+  }
+  if (!reason.empty()) asked = {.at = clock.now(), .dead = dead, .load = load};
+  return reason;
+}
+
+void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead) {
+  const Statistics statistics = statistics_locked();
+  std::vector<LoadedPlan> ladder = rungs;
+  const Plan first = current->plans.front();
+  lock.unlock();
+  std::string failure;
+  try {
+    auto better = options.replan(statistics, dead);
+    if (better && to_json(better->plan) != to_json(first)) {
+      ladder.front() = std::move(*better);
+      const auto gone = [&](const LoadedPlan& rung) {
+        return admit_route({rung.plan}, {.dead = dead, .load = {}}, 0).plan > 0;
+      };
+      ladder.erase(std::remove_if(std::next(ladder.begin()), ladder.end(), gone), ladder.end());
+      set_ladder(std::move(ladder), {});
+    }
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  lock.lock();
+  if (!failure.empty()) event_locked("refused", "", "another plan: " + failure);
+}
+
+void Source::State::rebalance() {
+  constexpr Seconds kPause{0.1};
+  std::unique_lock lock(mutex);
+  Asked asked{.at = clock.now(), .dead = dead_locked(), .load = {}};
+  while (!rebalancing_over) {
+    const std::string reason = reason_to_replan_locked(asked);
+    if (reason.empty()) {
+      replan_changed.wait_for(lock, kPause);
+      continue;
+    }
+    event_locked("replan", "", reason);
+    replan(lock, asked.dead);
+  }
+}
+
+void Source::State::stop_rebalancing() {
+  {
+    const std::lock_guard lock(mutex);
+    rebalancing_over = true;
+  }
+  replan_changed.notify_all();
+  const std::lock_guard one_at_a_time(joining);
+  if (rebalancer.joinable()) rebalancer.join();
+}
+
+}  // namespace isthmus
