@@ -25,8 +25,7 @@ struct TrainArgs {
 
 // Adds them to a command, or to a program of their own.
 void add_train_options(CLI::App* command, TrainArgs& args);
-inline constexpr const char* kTrainExample =
-    "isthmus train recipes/signs/split-3ch.yaml -o out";
+inline constexpr const char* kTrainExample = "isthmus train recipes/signs/split-3ch.yaml -o out";
 
 // The arguments that give these options again.
 std::vector<std::string> to_arguments(const TrainArgs& args);
