@@ -31,13 +31,6 @@ PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluste
                            PipelineObjective objective) {
   auto best = objective == PipelineObjective::kThroughput ? search_throughput(problem, cluster)
                                                           : search_latency(problem, cluster, {});
-  if (objective == PipelineObjective::kLatency) {
-    // Where memory is tight it may have missed what a pipeline can do.
-    PipelineProblem single = problem;
-    single.replicas = false;
-    const auto pipeline = search_throughput(single, cluster);
-    if (pipeline && (!best || better(*pipeline, *best, objective))) best = pipeline;
-  }
   if (!best) explain_no_plan(PipelineCosts(problem, cluster));
   const auto single = best_single_machine(problem, cluster, objective);
   if (single && better(*single, *best, objective)) best = single;

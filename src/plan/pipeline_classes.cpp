@@ -79,6 +79,12 @@ std::vector<std::vector<std::size_t>> alike_machines(const PipelineCosts& costs,
   return classes;
 }
 
+double counts_of(const std::vector<std::vector<std::size_t>>& classes) {
+  double counts = 1;
+  for (const auto& each : classes) counts *= static_cast<double>(each.size()) + 1;
+  return counts;
+}
+
 Counts::Counts(const std::vector<std::vector<std::size_t>>& classes) {
   for (const auto& each : classes) {
     steps_.push_back(size_);

@@ -12,6 +12,10 @@ namespace isthmus {
 std::vector<std::vector<std::size_t>> alike_machines(const PipelineCosts& costs,
                                                      const std::vector<std::size_t>& machines);
 
+// How many different numbers of machines can be taken from the classes; a double, as it may be
+// huge.
+double counts_of(const std::vector<std::vector<std::size_t>>& classes);
+
 // How many machines of each class are taken, as one number.
 class Counts {
  public:

@@ -11,8 +11,8 @@ namespace isthmus {
 namespace {
 
 constexpr double kTolerance = 1e-9;
-// Of classes: 4096 subsets of 12 different machines.
-constexpr std::size_t kMostCounts = 1 << 16;
+// Of machines taken: 16 different ones have as many subsets.
+constexpr double kMostCounts = 1 << 16;
 
 // A set of boundaries.
 class Boundaries {
@@ -198,9 +198,7 @@ std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& pro
                                                       const Cluster& cluster) {
   const PipelineCosts plain(problem, cluster);
   const auto classes = alike_machines(plain, plain.workers());
-  double all = 1;
-  for (const auto& each : classes) all *= static_cast<double>(each.size()) + 1;
-  if (all > kMostCounts)
+  if (counts_of(classes) > kMostCounts)
     throw Error(ErrorKind::kUnsupported,
                 "exact planning takes at most 16 different machines, not " +
                     std::to_string(classes.size()) + " kinds of them");

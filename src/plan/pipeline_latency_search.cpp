@@ -217,7 +217,13 @@ std::optional<PipelinePlan> search_latency(const PipelineProblem& problem, const
   const LatencyGraph graph(costs, options.shards, false);
   if (auto plan = LatencyWalk(costs, graph, options.reuse).best(cluster)) return plan;
   const LatencyGraph spread(costs, options.shards, true);
-  return LatencyWalk(costs, spread, options.reuse).good(cluster);
+  auto plan = LatencyWalk(costs, spread, options.reuse).good(cluster);
+  if (!options.shards) return plan;
+  // Memory is tight: a pipeline may do better.
+  PipelineProblem single = problem;
+  single.replicas = false;
+  const auto pipeline = search_throughput(single, cluster);
+  return pipeline && (!plan || pipeline->latency < plan->latency) ? pipeline : plan;
 }
 
 }  // namespace isthmus

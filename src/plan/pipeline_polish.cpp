@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kFarthestMove = 8;
 constexpr int kMostRounds = 20;
+// Enough for a dozen machines; a hundred are improved as far as it goes.
+constexpr int kMostTries = 10'000;
 constexpr double kWorthIt = 1e-9;
 
 class Polish {
@@ -35,6 +37,7 @@ class Polish {
   }
 
   bool take(PipelinePlan changed) {
+    if (++tries_ > kMostTries) return false;
     auto plan = possible(costs_, cluster_, std::move(changed));
     if (!plan || value(*plan) >= value(plan_) * (1 - kWorthIt)) return false;
     plan_ = std::move(*plan);
@@ -135,6 +138,7 @@ class Polish {
   const PipelineCosts costs_;
   const Cluster& cluster_;
   PipelinePlan plan_;
+  int tries_ = 0;
 };
 
 }  // namespace

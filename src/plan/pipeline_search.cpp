@@ -16,7 +16,11 @@ constexpr double kThoroughTolerance = 1e-6;
 // label is kept.
 constexpr double kThoroughWork = 1e5;
 constexpr double kMostWork = 2e7;
+// More of these pairs and machines that differ are treated as alike.
+constexpr double kMostPairs = 2e4;
 constexpr std::size_t kFewestUnits = 24;
+// 12 different machines are planned exactly to begin with, for single stages.
+constexpr double kMostExactCounts = 1 << 12;
 // Plans found on the way that are improved.
 constexpr std::size_t kPolished = 8;
 // A layer that takes less time of its machine than this share of the best period is not worth
@@ -37,7 +41,10 @@ class ThroughputSearch {
  public:
   ThroughputSearch(const PipelineProblem& problem, const Cluster& cluster)
       : problem_(problem), cluster_(cluster), plain_(problem, cluster) {
-    classes_ = fewer_classes(plain_, alike_machines(plain_, plain_.workers()), kMostClasses);
+    classes_ = alike_machines(plain_, plain_.workers());
+    for (std::size_t most = kMostClasses;
+         most > 0 && (classes_.size() > most || team_pairs(classes_) > kMostPairs); --most)
+      classes_ = fewer_classes(plain_, classes_, most);
     const double pairs = team_pairs(classes_);
     const auto n = static_cast<double>(problem.units.size());
     thorough_ = pairs * n * n / 2 <= kThoroughWork;
@@ -94,8 +101,9 @@ class ThroughputSearch {
 
   // The best of the plans that are easy to find.
   double start() {
-    const auto pipeline = contiguous_for_throughput(coarse_.problem, cluster_);
-    if (pipeline) consider(*pipeline);
+    if (counts_of(alike_machines(plain_, plain_.workers())) <= kMostExactCounts)
+      if (const auto pipeline = contiguous_for_throughput(coarse_.problem, cluster_))
+        consider(*pipeline);
     if (problem_.replicas && plain_.workers().size() > 1) consider(all_replicas());
     double period = PipelineCosts::kNever;
     for (const PipelinePlan& plan : found_) period = std::min(period, plan.period.count());

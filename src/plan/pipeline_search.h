@@ -28,8 +28,9 @@ struct LatencySearch {
 };
 
 // Shortest path of one frame over (boundary, machine that has the tensor), by A* with the machines'
-// memory in the state; the bound is the same path with unlimited memory. Exact unless the memory is
-// so tight that more than kMostExpanded states are looked at.
+// memory in the state; the bound is the same path with unlimited memory. Exact (of the teams of
+// plan/latency_graph.h) unless the memory is so tight that too many states are looked at; then the
+// best of a beam and, with shards, of the pipeline with the highest throughput.
 std::optional<PipelinePlan> search_latency(const PipelineProblem& problem, const Cluster& cluster,
                                            LatencySearch options);
 
