@@ -10,7 +10,6 @@
 namespace isthmus {
 namespace {
 
-constexpr double kTolerance = 1e-9;
 // Of machines taken: 16 different ones have as many subsets.
 constexpr double kMostCounts = 1 << 16;
 
@@ -195,7 +194,7 @@ class ContiguousPipelines {
 }  // namespace
 
 std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& problem,
-                                                      const Cluster& cluster) {
+                                                      const Cluster& cluster, double tolerance) {
   const PipelineCosts plain(problem, cluster);
   const auto classes = alike_machines(plain, plain.workers());
   if (counts_of(classes) > kMostCounts)
@@ -220,7 +219,7 @@ std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& pro
   PipelinePlan plan = plan_of(*best);
   high = plan.period.count();
   double low = 0;
-  while (high - low > kTolerance * high) {
+  while (high - low > tolerance * high) {
     const double middle = (low + high) / 2;
     best = pipelines.within(middle);
     if (!best) {
@@ -231,7 +230,7 @@ std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& pro
     high = std::min(middle, plan.period.count());
   }
   // Perhaps fewer machines are as good.
-  best = pipelines.within(high * (1 + kTolerance));
+  best = pipelines.within(high * (1 + tolerance));
   return best ? plan_of(*best) : plan;
 }
 

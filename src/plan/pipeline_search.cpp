@@ -21,6 +21,8 @@ constexpr double kMostPairs = 2e4;
 constexpr std::size_t kFewestUnits = 24;
 // 12 different machines are planned exactly to begin with, for single stages.
 constexpr double kMostExactCounts = 1 << 12;
+constexpr double kMostExactWork = 4.2e5;
+constexpr double kCoarseTolerance = 0.02;
 // Plans found on the way that are improved.
 constexpr std::size_t kPolished = 8;
 // A layer that takes less time of its machine than this share of the best period is not worth
@@ -101,9 +103,7 @@ class ThroughputSearch {
 
   // The best of the plans that are easy to find.
   double start() {
-    if (counts_of(alike_machines(plain_, plain_.workers())) <= kMostExactCounts)
-      if (const auto pipeline = contiguous_for_throughput(coarse_.problem, cluster_))
-        consider(*pipeline);
+    consider_contiguous();
     if (problem_.replicas && plain_.workers().size() > 1) consider(all_replicas());
     double period = PipelineCosts::kNever;
     for (const PipelinePlan& plan : found_) period = std::min(period, plan.period.count());
@@ -120,6 +120,19 @@ class ThroughputSearch {
       if (!best || plan.period < best->period) best = std::move(plan);
     }
     return best;
+  }
+
+  // In the problem's own units where that does not take long.
+  void consider_contiguous() {
+    const double counts = counts_of(alike_machines(plain_, plain_.workers()));
+    if (counts > kMostExactCounts) return;
+    if (counts * static_cast<double>(problem_.units.size()) <= kMostExactWork) {
+      const auto plan = contiguous_for_throughput(problem_, cluster_, kTolerance);
+      if (plan) found_.push_back(*plan);
+    } else if (const auto plan =
+                   contiguous_for_throughput(coarse_.problem, cluster_, kCoarseTolerance)) {
+      consider(*plan);
+    }
   }
 
   PipelinePlan all_replicas() const {

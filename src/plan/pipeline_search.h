@@ -8,9 +8,10 @@ namespace isthmus {
 
 // The searches behind plan_pipeline and plan_contiguous; nothing if no plan is possible.
 
-// Exact (plan/pipeline.h).
+// Exact (plan/pipeline.h) up to the tolerance, relative.
 std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& problem,
-                                                      const Cluster& cluster);
+                                                      const Cluster& cluster,
+                                                      double tolerance = 1e-9);
 
 // Single stages, replicas and shards, no machine in two stages.
 //
