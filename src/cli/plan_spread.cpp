@@ -13,6 +13,7 @@
 #include "core/statistics.h"
 #include "core/text.h"
 #include "lab/spread_study.h"
+#include "plan/explain_pipeline.h"
 #include "plan/predict.h"
 #include "zoo/zoo.h"
 
@@ -28,7 +29,7 @@ std::string name_of(StageMode mode, const PipelineProblem& problem, std::size_t 
   return "";
 }
 
-Json describe(const SpreadResult& result) {
+Json describe(const SpreadResult& result, const Cluster& cluster, PipelineObjective objective) {
   Json stages = Json::array();
   for (const PipelineStage& stage : result.pipeline.stages)
     stages.push_back({{"until", result.problem.units[stage.last].until},
@@ -38,10 +39,14 @@ Json describe(const SpreadResult& result) {
                       {"shares", stage.shares},
                       {"period_ms", 1e3 * stage.period.count()},
                       {"bound", stage.bound}});
-  Json out = {
-      {"plan", result.plan.plan.name},           {"stages", std::move(stages)},
-      {"throughput", result.outcome.throughput}, {"latency_ms", 1e3 * result.outcome.alone.count()},
-      {"bound", result.pipeline.bound},          {"why", result.pipeline.why}};
+  Json out = {{"plan", result.plan.plan.name},
+              {"stages", std::move(stages)},
+              {"throughput", result.outcome.throughput},
+              {"latency_ms", 1e3 * result.outcome.alone.count()},
+              {"bound", result.pipeline.bound},
+              {"why", explain_pipeline(result.problem, cluster, result.pipeline, objective)},
+              {"regression_error",
+               {{"median", result.regression.error.median}, {"p95", result.regression.error.p95}}}};
   if (!result.estimates.empty())
     out["estimate_over_measured"] = {{"median", quantile(result.estimates, 0.5)},
                                      {"p95", quantile(result.estimates, 0.95)}};
@@ -53,14 +58,9 @@ void print(const Json& out, const PlanSpreadArgs& args) {
              out["plan"].get<std::string>(), out["throughput"].get<double>(),
              format_seconds(out["latency_ms"].get<double>() / 1e3), args.file);
   if (!args.explain) return;
-  int number = 0;
-  for (const Json& stage : out["stages"])
-    fmt::print(
-        "  stage {}: {} units up to {}, {} ({}): {}, {}\n", ++number, stage["units"].get<int>(),
-        stage["until"].get<std::string>(), stage["mode"].get<std::string>(),
-        fmt::join(stage["machines"].get<std::vector<std::string>>(), ", "),
-        format_seconds(stage["period_ms"].get<double>() / 1e3), stage["bound"].get<std::string>());
   for (const Json& line : out["why"]) fmt::print("  {}\n", line.get<std::string>());
+  fmt::print("  times by the amount of work alone: {:.0f} % off (median of the units)\n",
+             100 * out["regression_error"]["median"].get<double>());
   if (out.contains("estimate_over_measured"))
     fmt::print("  shards were estimated at {:.2f} of their measured times (median)\n",
                out["estimate_over_measured"]["median"].get<double>());
@@ -106,7 +106,7 @@ void plan_spread(const PlanSpreadArgs& args) {
   const double difference = check(network, result, args);
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
   save_plan(result.plan, args.file);
-  Json out = describe(result);
+  Json out = describe(result, cluster, args.objective);
   out["max_relative_difference"] = difference;
   if (args.json)
     std::cout << out.dump(2) << '\n';

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cli/command.h"
+#include "cli/inputs.h"
 #include "cli/terminal.h"
 #include "core/interrupt.h"
 #include "core/json.h"
@@ -12,8 +13,10 @@
 #include "core/text.h"
 #include "lab/emulation.h"
 #include "lab/image_set.h"
+#include "lab/replan.h"
 #include "lab/summary.h"
 #include "serve/source.h"
+#include "zoo/zoo.h"
 
 namespace isthmus {
 namespace {
@@ -29,6 +32,9 @@ struct RunArgs {
   std::int64_t at_least = 1;
   double deadline_ms = 0;
   std::string trace;
+  // The network to plan anew with, when machines die or hold up the others.
+  std::string replan;
+  std::string codec = "f32";
   SourceOptions options;
   bool json = false;
 };
@@ -79,6 +85,10 @@ class Feeder {
     for (std::int64_t i = 0; i < images_.count && !interrupted() && !time_is_over(i); ++i) {
       if (args_.rate > 0)
         system_clock().sleep_until(start_ + Seconds{static_cast<double>(i) / args_.rate});
+      // A signal must end this, whatever has become of the frames.
+      while (!args_.options.live && !interrupted() && !source_.wait_for_room(Seconds{0.2})) {
+      }
+      if (interrupted()) break;
       LabelledImage image = images_.get(i);
       source_.submit({.input = std::move(image.image),
                       .truth = image.label,
@@ -108,6 +118,12 @@ void run(RunArgs& args) {
   const ImageSet images = open_images(args.source, split_from_string(args.split),
                                       ladder.front().plan.input, args.limit, args.options.seed);
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
+  if (!args.replan.empty()) {
+    const std::string model = resolve_model(args.replan);
+    args.options.replan = make_replan(
+        study_network(load_model(model), model, ladder.front().plan.network), cluster,
+        {.codec = args.codec, .deadline = ladder.front().plan.deadline}, load_profile_store());
+  }
   Source source(ladder, cluster, args.options);
   std::mutex mutex;
   Tensor last;
@@ -115,7 +131,7 @@ void run(RunArgs& args) {
     const std::lock_guard lock(mutex);
     last = scores;
   });
-  source.drain();
+  source.drain(interrupted() ? Seconds{1} : Seconds{60});
   const Trace trace = source.stop();
   if (!args.trace.empty()) write_document(args.trace, to_json(trace));
   const RunSummary summary = summarise(trace, cluster.machine(cluster.source));
@@ -145,6 +161,10 @@ void add_options(CLI::App* command, RunArgs& args) {
   command->add_option("--in-flight", args.options.max_in_flight, "Frames on their way at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  command->add_option("--replan", args.replan,
+                      "Network to plan anew over many boards when one dies or holds up the others");
+  command->add_option("--codec", args.codec, "With --replan: between boards f32, f16 or u8")
+      ->capture_default_str();
   command->add_flag("--live", args.options.live,
                     "Drop the oldest waiting frame rather than wait (cameras do)");
   command

@@ -235,11 +235,15 @@ SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& clu
   const std::vector<std::string> units = pipeline_units(network.graph);
   const auto measured =
       measure_units(network.graph, units, request.codec, known, request.runs, progress);
-  PipelineProblem problem =
-      pipeline_problem(network.graph, units, measured,
-                       {.machines = static_cast<int>(cluster.machines.size()) - 1,
-                        .codec = request.codec,
-                        .input_bytes = input_bytes_of(network.input, request.image_codec)});
+  UnitOptions options{.machines = static_cast<int>(cluster.machines.size()) - 1,
+                      .codec = request.codec,
+                      .input_bytes = input_bytes_of(network.input, request.image_codec)};
+  std::vector<WorkSample> samples;
+  for (std::size_t i = 0; i < units.size(); ++i)
+    samples.push_back({work_of(unit_graph(network.graph, units, i)), measured[i].part.median});
+  const WorkRegression regression = fit_work(samples);
+  options.seconds_per_work = regression.seconds;
+  PipelineProblem problem = pipeline_problem(network.graph, units, measured, options);
   SpreadResult best = spread_as(network, cluster, request, problem,
                                 plan_pipeline(problem, cluster, request.objective), known);
   for (int round = 0; round < request.rounds; ++round) {
@@ -249,6 +253,7 @@ SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& clu
     if (value_of(next.outcome, request.objective) < value_of(best.outcome, request.objective))
       best = std::move(next);
   }
+  best.regression = regression;
   return best;
 }
 

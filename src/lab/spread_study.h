@@ -6,6 +6,7 @@
 
 #include "core/progress.h"
 #include "lab/study.h"
+#include "plan/regression.h"
 #include "plan/spread.h"
 #include "plan/units.h"
 #include "sim/simulate.h"
@@ -54,6 +55,8 @@ struct SpreadResult {
   LoadedPlan plan;
   // From the measured parts, in virtual time.
   SpreadOutcome outcome;
+  // What the measured units say of the work that was not measured, and how well.
+  WorkRegression regression;
   // Predicted over measured time of each part that was planned from a share of its layer's time.
   std::vector<double> estimates;
 };

@@ -26,6 +26,8 @@ Source::Answer Source::ask(SourceFrame frame) {
   return answer.get_future().get();
 }
 
+bool Source::wait_for_room(Seconds limit) { return state_->wait_for_room(limit); }
+
 bool Source::drain(Seconds limit) {
   std::unique_lock lock(state_->mutex);
   return state_->changed.wait_for(lock, limit, [this] {

@@ -108,6 +108,10 @@ class Source {
   // and Error{kUnavailable} after stop().
   void submit(SourceFrame frame, OnAnswer on_answer = {});
 
+  // Whether submit() of a source that is not live would admit a frame at once; waits for that no
+  // longer than `limit`.
+  bool wait_for_room(Seconds limit);
+
   struct Answer {
     FrameRecord record;
     // In the shape of the answer edge's tensor.

@@ -82,6 +82,11 @@ void Source::State::submit(SourceFrame frame, OnAnswer on_answer) {
   for (const auto& action : later) action();
 }
 
+bool Source::State::wait_for_room(Seconds limit) {
+  std::unique_lock lock(mutex);
+  return changed.wait_for(lock, limit, [this] { return stopping || may_admit_locked(); });
+}
+
 // A machine without credit still has enough to do; the plan that it runs takes no more for now.
 bool Source::State::may_admit_locked() const {
   if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return false;

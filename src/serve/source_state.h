@@ -69,6 +69,7 @@ struct Source::State final : public NextHops {
 
   // Frames in, answers out (source_frames.cpp).
   void submit(SourceFrame frame, OnAnswer on_answer);
+  bool wait_for_room(Seconds limit);
   void check_input(const SourceFrame& frame) const;
   bool may_admit_locked() const;
   void admit_locked(Waiting waiting, Later& later);
