@@ -85,7 +85,8 @@ struct PipelineStage {
   // Of the frames or of the layer, adding up to 1.
   std::vector<double> shares;
   // How long its busiest machine, or that one's network interface, is busy for each frame; and
-  // which it is: "pi3 computes", "pi3 sends to pi4", "pi3 receives from pi2".
+  // which it is: "pi3 computes", "pi3 sends conv2_1" (a unit's last tensor), "pi3 receives the
+  // input".
   Seconds period{0};
   std::string bound;
 };
@@ -97,6 +98,7 @@ struct PipelinePlan {
   Seconds latency{0};
   // What bounds it as a whole, the source included, in the words of PipelineStage::bound.
   std::string bound;
+  // Why it is this one, where something changed it (plan/procedure.h).
   std::vector<std::string> why;
 };
 

@@ -148,6 +148,14 @@ TEST(PlanPipeline, NamesTheMachinesThatAreNotLinked) {
             "there is no link from camera to board0, which must talk");
 }
 
+TEST(PlanPipeline, NeedsAMachineBesidesTheSourceUnlessThatMayRun) {
+  PipelineProblem problem = two_units();
+  EXPECT_EQ(refusal(problem, boards({})), "there is no machine besides the source's, camera");
+  problem.source_may_run = true;
+  const PipelinePlan plan = plan_pipeline(problem, boards({}), PipelineObjective::kLatency);
+  EXPECT_DOUBLE_EQ(plan.latency.count(), 8);
+}
+
 TEST(PlanPipeline, GoesAroundAMissingLink) {
   // board0 and board1 cannot talk, so no pipeline goes over both; replicas can.
   Cluster cluster = boards({1, 1});
