@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "cli/board_output.h"
 #include "cli/command.h"
 #include "cli/lab_output.h"
 #include "core/file.h"
@@ -18,7 +19,25 @@ struct LabArgs {
   bool json = false;
 };
 
+void run_board_scenario(const LabArgs& args, const Json& document) {
+  const std::filesystem::path file(args.scenario);
+  const BoardScenario scenario =
+      board_scenario_from_json(document, args.scenario, file.parent_path());
+  const std::filesystem::path folder(args.folder);
+  std::filesystem::create_directories(folder);
+  const BoardResults results = run_boards(
+      scenario, lab_options(folder, "isthmus lab " + args.scenario + " -o " + args.folder));
+  write_file(folder / "report.md", boards_markdown(results));
+  if (args.json)
+    std::cout << to_json(results).dump(2) << '\n';
+  else
+    print_boards(results);
+  fmt::print(stderr, "results in {0}/results.json, tables in {0}/report.md\n", args.folder);
+}
+
 void run(const LabArgs& args) {
+  const Json document = read_document(args.scenario);
+  if (is_board_scenario(document)) return run_board_scenario(args, document);
   const Scenario scenario = read_scenario(args.scenario);
   LabOptions options =
       lab_options(args.folder, "isthmus lab " + args.scenario + " -o " + args.folder);

@@ -44,7 +44,7 @@ class Experiment {
     results_.command = options.command;
     results_.device = scenario.device.preset.empty() ? "this machine" : scenario.device.preset;
     results_.server = scenario.server.preset.empty() ? "this machine" : scenario.server.preset;
-    describe_machine();
+    results_.machine = result_machine();
     for (const LinkProfile& link : scenario.links)
       results_.links.push_back(
           {.name = link.name,
@@ -73,15 +73,6 @@ class Experiment {
   }
 
  private:
-  void describe_machine() {
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    results_.machine.name = host;
-    results_.machine.cpu = processor_name();
-    results_.machine.cores = static_cast<int>(std::thread::hardware_concurrency());
-    results_.machine.versions["isthmus"] = std::string(kVersion);
-  }
-
   bool is_virtual(const LinkProfile& link) const {
     return mean_bandwidth(link) < scenario_.virtual_below;
   }
@@ -207,6 +198,17 @@ class Experiment {
 };
 
 }  // namespace
+
+ResultMachine result_machine() {
+  ResultMachine machine;
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  machine.name = host;
+  machine.cpu = processor_name();
+  machine.cores = static_cast<int>(std::thread::hardware_concurrency());
+  machine.versions["isthmus"] = std::string(kVersion);
+  return machine;
+}
 
 std::filesystem::path trace_file(const std::string& network, const std::string& link,
                                  const std::string& strategy) {

@@ -37,6 +37,9 @@ struct LabOptions {
 // of accuracy against the network itself.
 LabResults run_lab(const Scenario& scenario, const LabOptions& options);
 
+// The machine at hand.
+ResultMachine result_machine();
+
 inline constexpr double kAcceptedLoss = 0.01;
 
 // Where the trace of a row that was played for real is, below the folder.

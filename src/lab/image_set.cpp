@@ -31,6 +31,15 @@ PlanInput plan_input(const Graph& graph, const std::string& model) {
     throw Error(ErrorKind::kUnsupported,
                 model + " has " + std::to_string(graph.inputs.size()) +
                     " inputs; only networks with one image input can be planned");
+  Shape tensor = graph.inputs.front().value.shape;
+  if (tensor.size() != 4 || tensor[1] != 3) {
+    // A clip, a feature: it is sent as the tensor that it is.
+    if (!tensor.empty() && tensor.front() < 0) tensor.front() = 1;
+    PlanInput input;
+    input.tensor = graph.inputs.front().name;
+    input.shape = tensor;
+    return input;
+  }
   const Shape shape = image_shape(graph);
   const ModelCard card = read_model_card(model);
   const Preprocess preprocess = preprocess_for(card, shape);

@@ -28,7 +28,8 @@ struct ImageSet {
   std::function<LabelledImage(std::int64_t index)> get;
 };
 
-// What a network's graph and the file beside it (data/model_card.h) declare, as a plan's input.
+// What a network's graph and the file beside it (data/model_card.h) declare, as a plan's input; one
+// of width 0 for a network that takes no image (a clip).
 // `model` is the file; one that does not exist (zoo:NAME) has no card.
 PlanInput plan_input(const Graph& graph, const std::string& model);
 // Its class names; empty if unknown.

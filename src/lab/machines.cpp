@@ -3,44 +3,21 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "core/file.h"
-#include "core/interrupt.h"
 #include "core/json.h"
-#include "core/text.h"
+#include "lab/board_machines.h"
 
 namespace isthmus {
 namespace {
 
 constexpr Seconds kStartPatience{10};
-constexpr Seconds kPollInterval{0.01};
 // What a run may take beyond its own time: starting, deploying, and frames on slow links.
 constexpr Seconds kRunPatience{240};
-constexpr std::string_view kListening = "listening on ";
-
-std::string last_line(const std::filesystem::path& file) {
-  if (!std::filesystem::exists(file)) return "";
-  std::string last;
-  for (const std::string& line : split_text(read_file(file), '\n'))
-    if (!line.empty()) last = line;
-  return last;
-}
-
-// The address in "listening on HOST:PORT"; "" while it is not there.
-std::string address_in(const std::filesystem::path& file) {
-  const std::string text = read_file(file);
-  const std::size_t start = text.find(kListening);
-  const std::size_t end = start == std::string::npos ? start : text.find('\n', start);
-  if (end == std::string::npos) return "";
-  return text.substr(start + kListening.size(), end - start - kListening.size());
-}
 
 }  // namespace
 
 LabMachines::LabMachines(LabMode mode, const std::filesystem::path& folder) {
   if (mode == LabMode::kNamespace) namespaces_ = std::make_unique<NamespacePair>();
   std::filesystem::create_directories(folder);
-  const auto out = folder / "server.out";
-  const auto err = folder / "server.log";
   const std::string host = namespaces_ ? namespaces_->address("server") : "127.0.0.1";
   std::vector<std::string> command{sibling_program("isthmus-agent").string(), "--listen",
                                    host + ":0"};
@@ -48,15 +25,9 @@ LabMachines::LabMachines(LabMode mode, const std::filesystem::path& folder) {
     make_certificate(folder);
     command.insert(command.end(), {"--cert", certificate_.string(), "--key", key_.string()});
   }
-  server_ = std::make_unique<ChildProcess>(ChildOptions{
-      .command = on("server", std::move(command)), .stdout_file = out, .stderr_file = err});
-  const Seconds end = system_clock().now() + kStartPatience;
-  while ((address_ = address_in(out)).empty()) {
-    check_interrupt();
-    if (server_->poll() || system_clock().now() > end)
-      throw Error(ErrorKind::kUnavailable, "the lab's server did not start: " + last_line(err));
-    system_clock().sleep_for(kPollInterval);
-  }
+  StartedAgent server = start_agent("server", on("server", std::move(command)), folder);
+  server_ = std::move(server.process);
+  address_ = std::move(server.address);
 }
 
 void LabMachines::make_certificate(const std::filesystem::path& folder) {

@@ -124,28 +124,6 @@ double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
   return objective == PipelineObjective::kLatency ? outcome.alone.count() : 1 / outcome.throughput;
 }
 
-// Puts measured times in the place of what was estimated for the shards of a plan, in proportion;
-// false if nothing was.
-bool correct(PipelineProblem& problem, const SpreadResult& result, const Profile& known) {
-  bool changed = false;
-  for (std::size_t i = 0; i < result.pipeline.stages.size(); ++i) {
-    const PipelineStage& stage = result.pipeline.stages[i];
-    if (stage.mode != StageMode::kShards) continue;
-    ShardOption& option = problem.shards[stage.option];
-    double estimated = 0;
-    double measured = 0;
-    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
-      const std::string name = fmt::format("stage{}.shard{}", i + 1, shard + 1);
-      estimated += option.time.at(stage.shares[shard]);
-      measured += known.parts.at(result.plan.plan.find(name)->sha256).median.count();
-    }
-    option.time.fixed *= measured / estimated;
-    option.time.scaled *= measured / estimated;
-    changed = true;
-  }
-  return changed;
-}
-
 }  // namespace
 
 std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
@@ -229,9 +207,29 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
   return result;
 }
 
-SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
-                            const SpreadRequest& request, Profile& known,
-                            const Progress& progress) {
+bool correct_shards(PipelineProblem& problem, const SpreadResult& result, const Profile& known) {
+  bool changed = false;
+  for (std::size_t i = 0; i < result.pipeline.stages.size(); ++i) {
+    const PipelineStage& stage = result.pipeline.stages[i];
+    if (stage.mode != StageMode::kShards) continue;
+    ShardOption& option = problem.shards[stage.option];
+    double estimated = 0;
+    double measured = 0;
+    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
+      const std::string name = fmt::format("stage{}.shard{}", i + 1, shard + 1);
+      estimated += option.time.at(stage.shares[shard]);
+      measured += known.parts.at(result.plan.plan.find(name)->sha256).median.count();
+    }
+    option.time.fixed *= measured / estimated;
+    option.time.scaled *= measured / estimated;
+    changed = true;
+  }
+  return changed;
+}
+
+PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known, const Progress& progress,
+                            WorkRegression* regression) {
   const std::vector<std::string> units = pipeline_units(network.graph);
   const auto measured =
       measure_units(network.graph, units, request.codec, known, request.runs, progress);
@@ -241,13 +239,21 @@ SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& clu
   std::vector<WorkSample> samples;
   for (std::size_t i = 0; i < units.size(); ++i)
     samples.push_back({work_of(unit_graph(network.graph, units, i)), measured[i].part.median});
-  const WorkRegression regression = fit_work(samples);
-  options.seconds_per_work = regression.seconds;
-  PipelineProblem problem = pipeline_problem(network.graph, units, measured, options);
+  const WorkRegression fitted = fit_work(samples);
+  options.seconds_per_work = fitted.seconds;
+  if (regression) *regression = fitted;
+  return pipeline_problem(network.graph, units, measured, options);
+}
+
+SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known,
+                            const Progress& progress) {
+  WorkRegression regression;
+  PipelineProblem problem = study_units(network, cluster, request, known, progress, &regression);
   SpreadResult best = spread_as(network, cluster, request, problem,
                                 plan_pipeline(problem, cluster, request.objective), known);
   for (int round = 0; round < request.rounds; ++round) {
-    if (!correct(problem, best, known)) break;
+    if (!correct_shards(problem, best, known)) break;
     SpreadResult next = spread_as(network, cluster, request, problem,
                                   plan_pipeline(problem, cluster, request.objective), known);
     if (value_of(next.outcome, request.objective) < value_of(best.outcome, request.objective))

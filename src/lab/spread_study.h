@@ -49,6 +49,12 @@ struct SpreadRequest {
   int rounds = 2;
 };
 
+// Measures the network's units and gives what a planner needs to know of them. `regression`, where
+// not null, gets what they say of the work that was not measured.
+PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known,
+                            const Progress& progress = {}, WorkRegression* regression = nullptr);
+
 struct SpreadResult {
   PipelineProblem problem;
   PipelinePlan pipeline;
@@ -60,6 +66,10 @@ struct SpreadResult {
   // Predicted over measured time of each part that was planned from a share of its layer's time.
   std::vector<double> estimates;
 };
+
+// Puts measured times in the place of what was estimated for the shards of a plan, in proportion;
+// false if there were none.
+bool correct_shards(PipelineProblem& problem, const SpreadResult& result, const Profile& known);
 
 // Spreads a network over the cluster's machines: measures its units, plans, measures the parts, and
 // plans again. Slowdowns must be filled. Throws what plan_pipeline throws.

@@ -135,6 +135,7 @@ ZooEntry find_in_zoo(std::string_view name) {
 }
 
 Graph build_network(std::string_view name, const ZooOptions& options) {
+  if (auto layer = single_layer(std::string(name), options.seed)) return std::move(*layer);
   const ZooEntry entry = find_in_zoo(name);
   const ZooOptions full = resolved(entry, options);
   GraphBuilder net(entry.name, {.seed = full.seed, .centered_filters = true});

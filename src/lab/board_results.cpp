@@ -1,0 +1,59 @@
+#include "core/json.h"
+#include "lab/board_study.h"
+
+namespace isthmus {
+namespace {
+
+Json to_json(const BoardRow& row) {
+  Json json = {
+      {"network", row.model}, {"boards", row.boards}, {"method", row.method}, {"codec", row.codec}};
+  if (!row.failure.empty()) {
+    json["failure"] = row.failure;
+    return json;
+  }
+  json["throughput"] = row.throughput;
+  json["latency_ms"] = row.latency_ms;
+  if (row.least_throughput != row.most_throughput) {
+    json["least_throughput"] = row.least_throughput;
+    json["most_throughput"] = row.most_throughput;
+  }
+  json["bytes_per_frame"] = row.bytes_per_frame;
+  json["largest_memory"] = row.memory;
+  json["boards_used"] = row.used;
+  json["stages"] = row.stages;
+  json["bound"] = row.bound;
+  if (row.difference) json["max_relative_difference"] = *row.difference;
+  if (row.real_throughput) json["real_throughput"] = *row.real_throughput;
+  if (row.real_latency_ms) json["real_latency_ms"] = *row.real_latency_ms;
+  return json;
+}
+
+Json to_json(const BoardLayer& layer) {
+  return {{"network", layer.model},
+          {"layer", layer.layer},
+          {"milliseconds", layer.milliseconds},
+          {"swapping_ms", layer.swapping_ms},
+          {"memory", layer.memory}};
+}
+
+}  // namespace
+
+Json to_json(const BoardResults& results) {
+  Json rows = Json::array();
+  for (const BoardRow& row : results.rows) rows.push_back(to_json(row));
+  Json layers = Json::array();
+  for (const BoardLayer& layer : results.layers) layers.push_back(to_json(layer));
+  return {{"schema", "isthmus.board-results/1"},
+          {"title", results.title},
+          {"command", results.command},
+          {"date", results.date},
+          {"machine",
+           {{"name", results.machine.name},
+            {"cpu", results.machine.cpu},
+            {"cores", results.machine.cores},
+            {"versions", results.machine.versions}}},
+          {"rows", std::move(rows)},
+          {"layers", std::move(layers)}};
+}
+
+}  // namespace isthmus

@@ -1,0 +1,118 @@
+#include "lab/board_scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/json.h"
+#include "core/text.h"
+#include "plan/devices.h"
+
+namespace isthmus {
+namespace {
+
+Machine read_board(Fields fields) {
+  Machine machine;
+  machine.preset = fields.string("preset", "");
+  if (!machine.preset.empty()) {
+    const DevicePreset& preset = device_preset(machine.preset);
+    machine.power = preset.power;
+    machine.memory = preset.memory;
+  }
+  machine.slowdown_given = fields.has("slowdown");
+  machine.slowdown = fields.number("slowdown", 1);
+  machine.memory = fields.integer("memory", machine.memory);
+  machine.swap_bandwidth = fields.number("swap_bandwidth", 0);
+  if (!(machine.slowdown >= 1)) fields.fail("slowdown", "must be at least 1");
+  if (machine.memory < 0 || machine.swap_bandwidth < 0)
+    fields.fail("memory", "and swap_bandwidth must not be negative");
+  fields.finish();
+  return machine;
+}
+
+LinkProfile read_network(Fields& fields, const std::filesystem::path& folder) {
+  const Json& link = fields.at("network");
+  if (link.is_string()) return link_preset(link.get<std::string>());
+  return link_from_json(Fields(link, fields.where() + ": network"), folder);
+}
+
+void check(const BoardScenario& scenario, const Fields& fields) {
+  for (const auto* names : {&scenario.methods, &scenario.confirm})
+    for (const std::string& method : *names)
+      if (std::ranges::find(board_method_names(), method) == board_method_names().end())
+        fields.fail("methods", fmt::format("has no {}{}; there are {}", method,
+                                           suggestion(method, board_method_names()),
+                                           fmt::join(board_method_names(), ", ")));
+  for (const std::string& codec : scenario.codecs) wire_bytes(codec);
+  if (scenario.models.empty() || scenario.counts.empty())
+    fields.fail("models", "and counts must name at least one");
+  for (const int count : scenario.counts)
+    if (count < 1 || count > 10'000) fields.fail("counts", "must be in 1..10000");
+  if (!(scenario.unequal >= 1)) fields.fail("unequal", "must be at least 1");
+  if (scenario.runs < 1 || scenario.frames < 4 || scenario.random_seeds < 1 ||
+      scenario.confirm_frames < 0)
+    fields.fail("runs", "must be positive, frames 4 or more");
+}
+
+}  // namespace
+
+const std::vector<std::string>& board_method_names() {
+  static const std::vector<std::string> names = {"single",   "pipeline",    "shards",  "spread",
+                                                 "replicas", "procedure-1", "random",  "channel",
+                                                 "spatial",  "input",       "as-equal"};
+  return names;
+}
+
+bool is_board_scenario(const Json& document) {
+  return document.is_object() && document.contains("boards");
+}
+
+BoardScenario board_scenario_from_json(const Json& document, const std::string& where,
+                                       const std::filesystem::path& folder) {
+  Fields fields(document, where);
+  fields.expect_schema("isthmus.scenario", 1);
+  BoardScenario scenario;
+  scenario.name = fields.string("name");
+  scenario.board = read_board(fields.object("boards"));
+  scenario.source = fields.has("source") ? read_board(fields.object("source")) : scenario.board;
+  scenario.source.memory = 0;
+  scenario.unequal = fields.number("unequal", 1);
+  scenario.network = read_network(fields, folder);
+  for (const Json& count : fields.at("counts")) scenario.counts.push_back(count.get<int>());
+  scenario.models = fields.strings("models");
+  if (fields.has("codecs")) scenario.codecs = fields.strings("codecs");
+  const std::string objective = fields.string("objective", "throughput");
+  if (objective != "throughput" && objective != "latency")
+    fields.fail("objective", "must be throughput or latency");
+  scenario.objective =
+      objective == "latency" ? PipelineObjective::kLatency : PipelineObjective::kThroughput;
+  scenario.methods = fields.strings("methods");
+  scenario.random_seeds = static_cast<int>(fields.integer("random_seeds", scenario.random_seeds));
+  scenario.runs = static_cast<int>(fields.integer("runs", scenario.runs));
+  scenario.frames = fields.integer("frames", scenario.frames);
+  scenario.confirm_frames =
+      static_cast<int>(fields.integer("confirm_frames", scenario.confirm_frames));
+  if (fields.has("confirm")) scenario.confirm = fields.strings("confirm");
+  scenario.data = fields.string("data", scenario.data);
+  if (fields.has("layers")) scenario.layers = fields.boolean("layers");
+  if (fields.has("verify")) scenario.verify = fields.boolean("verify");
+  check(scenario, fields);
+  fields.finish();
+  return scenario;
+}
+
+Cluster board_cluster(const BoardScenario& scenario, int boards) {
+  Cluster cluster;
+  cluster.source = "camera";
+  cluster.machines.push_back(scenario.source);
+  cluster.machines.back().name = cluster.source;
+  for (int i = 1; i <= boards; ++i) {
+    cluster.machines.push_back(scenario.board);
+    cluster.machines.back().name = fmt::format("pi{}", i);
+  }
+  cluster.networks.push_back({.name = "lan", .machines = {}, .link = scenario.network});
+  return cluster;
+}
+
+}  // namespace isthmus

@@ -1,0 +1,302 @@
+#include "lab/board_study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/statistics.h"
+#include "engine/verify.h"
+#include "lab/board_machines.h"
+#include "plan/costs.h"
+#include "plan/devices.h"
+#include "plan/procedure.h"
+
+namespace isthmus {
+namespace {
+
+// All boards share the one run of layers that is the network.
+PipelinePlan sharded_whole(const PipelineProblem& problem, const Cluster& cluster,
+                           const std::string& kind) {
+  for (std::size_t i = 0; i < problem.shards.size(); ++i) {
+    const ShardOption& option = problem.shards[i];
+    if (option.kind != kind || option.first != 0 || option.last + 1 != problem.units.size())
+      continue;
+    PipelineStage stage{.first = 0, .last = option.last, .mode = StageMode::kShards, .option = i};
+    double speed = 0;
+    for (const Machine& machine : cluster.machines)
+      if (machine.name != cluster.source) speed += 1 / machine.slowdown;
+    for (const Machine& machine : cluster.machines) {
+      if (machine.name == cluster.source) continue;
+      stage.machines.push_back(machine.name);
+      stage.shares.push_back(1 / machine.slowdown / speed);
+    }
+    PipelinePlan plan;
+    plan.stages = {stage};
+    return evaluated(problem, cluster, plan);
+  }
+  throw Error(ErrorKind::kUnsupported,
+              "the network is no run of layers that can be cut by " + kind);
+}
+
+PipelinePlan replicated_whole(const PipelineProblem& problem, const Cluster& cluster) {
+  PipelineStage stage{.first = 0, .last = problem.units.size() - 1, .mode = StageMode::kReplicas};
+  for (const Machine& machine : cluster.machines)
+    if (machine.name != cluster.source) stage.machines.push_back(machine.name);
+  if (stage.machines.size() == 1) stage.mode = StageMode::kSingle;
+  stage.shares.assign(stage.machines.size(), 1.0 / static_cast<double>(stage.machines.size()));
+  PipelinePlan plan;
+  plan.stages = {stage};
+  return evaluated(problem, cluster, plan);
+}
+
+PipelinePlan planned_as_equal(const PipelineProblem& problem, const Cluster& cluster,
+                              PipelineObjective objective) {
+  Cluster equal = cluster;
+  double speed = 0;
+  for (const Machine& machine : cluster.machines)
+    if (machine.name != cluster.source) speed += 1 / machine.slowdown;
+  for (Machine& machine : equal.machines)
+    if (machine.name != equal.source)
+      machine.slowdown = static_cast<double>(equal.machines.size() - 1) / speed;
+  return evaluated(problem, cluster, plan_pipeline(problem, equal, objective));
+}
+
+PipelinePlan pipeline_for(const std::string& method, PipelineProblem problem,
+                          const Cluster& cluster, PipelineObjective objective) {
+  if (method == "single") {
+    if (auto plan = best_single_machine(problem, cluster, objective)) return *plan;
+    throw Error(ErrorKind::kUnsupported, "no board holds the network");
+  }
+  if (method == "pipeline") return plan_contiguous(problem, cluster, objective);
+  if (method == "replicas") return replicated_whole(problem, cluster);
+  if (method == "procedure-1") return procedure_1(problem, cluster);
+  if (method == "as-equal") return planned_as_equal(problem, cluster, objective);
+  if (method == "shards") {
+    problem.replicas = false;
+    return plan_pipeline(problem, cluster, objective);
+  }
+  if (method == "spread") return plan_pipeline(problem, cluster, objective);
+  return sharded_whole(problem, cluster, method);
+}
+
+std::string stages_of(const PipelineProblem& problem, const PipelinePlan& plan) {
+  std::string text;
+  for (const PipelineStage& stage : plan.stages) {
+    if (!text.empty()) text += " | ";
+    text += fmt::format("{}", stage.last - stage.first + 1);
+    if (stage.mode == StageMode::kReplicas) text += fmt::format(" x{}", stage.machines.size());
+    if (stage.mode == StageMode::kShards)
+      text += fmt::format(" /{} {}", stage.machines.size(), problem.shards[stage.option].kind);
+  }
+  return text;
+}
+
+int machines_used(const PipelinePlan& plan) {
+  std::set<std::string> used;
+  for (const PipelineStage& stage : plan.stages)
+    used.insert(stage.machines.begin(), stage.machines.end());
+  return static_cast<int>(used.size());
+}
+
+// One network on so many boards.
+class BoardCase {
+ public:
+  BoardCase(const BoardScenario& scenario, const NetworkUnderStudy& network, int boards,
+            const std::string& codec, const LabOptions& options, Profile& profile)
+      : scenario_(scenario),
+        network_(network),
+        boards_(boards),
+        options_(options),
+        profile_(profile),
+        request_{.objective = scenario.objective, .codec = codec, .runs = scenario.runs},
+        cluster_(board_cluster(scenario, boards)) {
+    set_slowdowns(cluster_, network.name, network.work, network.measured);
+    for (std::size_t i = 2; i < cluster_.machines.size(); i += 2)
+      cluster_.machines[i].slowdown *= scenario.unequal;
+    problem_ = study_units(network, cluster_, request_, profile, options.progress("measure"));
+  }
+
+  BoardRow row(const std::string& method) {
+    BoardRow row{
+        .model = network_.name, .boards = boards_, .method = method, .codec = request_.codec};
+    try {
+      if (method == "random")
+        fill_random(row);
+      else
+        fill(row, method);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kInterrupted) throw;
+      row.failure = error.what();
+    }
+    return row;
+  }
+
+  void add_layers(std::vector<BoardLayer>& layers) const {
+    const Machine& board = cluster_.machines[1];
+    for (const PipelineUnit& unit : problem_.units) {
+      const auto memory = static_cast<double>(unit.weight_bytes + unit.peak_bytes + kRuntimeBytes);
+      const double time = board.slowdown * unit.time.count();
+      double swapping = time;
+      if (board.memory > 0 && board.swap_bandwidth > 0)
+        swapping +=
+            std::max(0.0, memory - static_cast<double>(board.memory)) / board.swap_bandwidth;
+      layers.push_back({.model = network_.name,
+                        .layer = unit.until,
+                        .milliseconds = 1e3 * time,
+                        .swapping_ms = 1e3 * swapping,
+                        .memory = memory});
+    }
+  }
+
+ private:
+  void fill(BoardRow& row, const std::string& method) {
+    SpreadResult result =
+        spread_as(network_, cluster_, request_, problem_,
+                  pipeline_for(method, problem_, cluster_, scenario_.objective), profile_);
+    // The searches plan again from what their shards were measured to take.
+    for (int round = 0; round < request_.rounds && (method == "spread" || method == "shards");
+         ++round)
+      if (!improve(result, method)) break;
+    describe(row, result);
+    if (scenario_.verify) row.difference = verify(result);
+    if (scenario_.confirm_frames > 0 && std::ranges::count(scenario_.confirm, method) > 0)
+      confirm(row, result);
+  }
+
+  bool improve(SpreadResult& result, const std::string& method) {
+    PipelineProblem corrected = result.problem;
+    if (!correct_shards(corrected, result, profile_)) return false;
+    SpreadResult next =
+        spread_as(network_, cluster_, request_, corrected,
+                  pipeline_for(method, corrected, cluster_, scenario_.objective), profile_);
+    const bool better = scenario_.objective == PipelineObjective::kLatency
+                            ? next.outcome.alone < result.outcome.alone
+                            : next.outcome.throughput > result.outcome.throughput;
+    if (better) result = std::move(next);
+    return better;
+  }
+
+  void describe(BoardRow& row, const SpreadResult& result) const {
+    row.throughput = row.least_throughput = row.most_throughput = result.outcome.throughput;
+    row.latency_ms = 1e3 * result.outcome.alone.count();
+    row.stages = stages_of(result.problem, result.pipeline);
+    row.bound = result.pipeline.bound;
+    row.used = machines_used(result.pipeline);
+    const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, profile_);
+    for (const EdgeCost& edge : costs.edges) row.bytes_per_frame += edge.message_bytes;
+    for (const Machine& machine : cluster_.machines)
+      if (machine.name != cluster_.source)
+        row.memory = std::max(
+            row.memory, static_cast<double>(memory_footprint(result.plan.plan, costs, machine)));
+  }
+
+  // Every one measured and played as the others are.
+  void fill_random(BoardRow& row) {
+    std::vector<double> throughputs;
+    std::vector<double> latencies;
+    for (int seed = 1; seed <= scenario_.random_seeds; ++seed) {
+      const SpreadResult result = spread_as(
+          network_, cluster_, request_, problem_,
+          random_assignment(problem_, cluster_, static_cast<std::uint64_t>(seed)), profile_);
+      throughputs.push_back(result.outcome.throughput);
+      latencies.push_back(1e3 * result.outcome.alone.count());
+      if (seed == 1) describe(row, result);
+    }
+    row.throughput = quantile(throughputs, 0.5);
+    row.latency_ms = quantile(latencies, 0.5);
+    row.least_throughput = quantile(throughputs, 0);
+    row.most_throughput = quantile(throughputs, 1);
+    row.bound = row.stages = "";
+  }
+
+  double verify(const SpreadResult& result) const {
+    const Partition partition =
+        staged_partition(network_.graph, stage_specs(result.problem, result.pipeline));
+    const VerifyResult verified =
+        verify_partition(network_.graph, partition, random_inputs(network_.graph, 1, /*seed=*/1));
+    if (!verified.equal)
+      throw Error(ErrorKind::kInvalid,
+                  fmt::format("the parts differ from the whole at {} by {:.3g}",
+                              verified.first_difference, verified.max_relative_difference));
+    return verified.max_relative_difference;
+  }
+
+  void confirm(BoardRow& row, const SpreadResult& result) const {
+    if (network_.input.width == 0) return;
+    options_.say(fmt::format("{} on {} boards, {}: {} real frames", network_.name, boards_,
+                             row.method, scenario_.confirm_frames));
+    const std::filesystem::path folder =
+        options_.folder / "real" /
+        fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
+    BoardMachines machines(cluster_, folder);
+    const int in_flight = 3 * boards_;
+    row.real_throughput =
+        throughput(machines.run({.plan = result.plan,
+                                 .data = scenario_.data,
+                                 .frames = std::max(scenario_.confirm_frames, 2 * in_flight),
+                                 .in_flight = in_flight}));
+    const Trace alone =
+        machines.run({.plan = result.plan, .data = scenario_.data, .frames = 5, .in_flight = 1});
+    std::vector<double> latencies;
+    for (const FrameRecord& frame : alone.frames)
+      latencies.push_back(1e3 * frame.capture_to_output.count());
+    row.real_latency_ms = quantile(latencies, 0.5);
+  }
+
+  const BoardScenario& scenario_;
+  const NetworkUnderStudy& network_;
+  const int boards_;
+  const LabOptions& options_;
+  Profile& profile_;
+  const SpreadRequest request_;
+  Cluster cluster_;
+  PipelineProblem problem_;
+};
+
+}  // namespace
+
+const BoardRow* BoardResults::find(const std::string& model, int boards, const std::string& method,
+                                   const std::string& codec) const {
+  for (const BoardRow& row : rows)
+    if (row.model == model && row.boards == boards && row.method == method && row.codec == codec)
+      return &row;
+  return nullptr;
+}
+
+BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options) {
+  BoardResults results{.title = scenario.name,
+                       .command = options.command,
+                       .date = utc_date(),
+                       .machine = result_machine()};
+  Profile profile = load_profile_store();
+  profile.machine = machine_fingerprint();
+  profile.date = utc_date();
+  for (const std::string& name : scenario.models) {
+    const std::string model = options.resolve(name);
+    const std::string short_name = std::filesystem::path(name).stem().string();
+    const NetworkUnderStudy network =
+        study_network(options.load(model), model,
+                      short_name.starts_with("zoo:") ? short_name.substr(4) : short_name);
+    bool layers = scenario.layers;
+    for (const std::string& codec : scenario.codecs)
+      for (const int boards : scenario.counts) {
+        BoardCase each(scenario, network, boards, codec, options, profile);
+        if (std::exchange(layers, false)) each.add_layers(results.layers);
+        for (const std::string& method : scenario.methods) {
+          options.say(fmt::format("{} on {} boards: {}", network.name, boards, method));
+          results.rows.push_back(each.row(method));
+        }
+        write_document(options.folder / "results.json", to_json(results));
+      }
+    merge_into_profile_store(profile);
+  }
+  write_document(options.folder / "results.json", to_json(results));
+  return results;
+}
+
+}  // namespace isthmus

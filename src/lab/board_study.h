@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/results.h"
+#include "lab/board_scenario.h"
+#include "lab/experiment.h"
+
+namespace isthmus {
+
+// One way to run a network on so many boards.
+struct BoardRow {
+  std::string model;
+  int boards = 0;
+  std::string method;
+  std::string codec;
+  // Why there is none of the rest; empty if it can be done.
+  std::string failure;
+  // In virtual time, from measured parts: frames a second when they come as fast as they are taken,
+  // and milliseconds of a frame that meets nobody. For random assignments the medians.
+  double throughput = 0;
+  double latency_ms = 0;
+  // Of the assignments, by throughput; equal to it for all other methods.
+  double least_throughput = 0;
+  double most_throughput = 0;
+  // Messages between machines for one frame, and the largest footprint of a board.
+  double bytes_per_frame = 0;
+  double memory = 0;
+  // Machines that have work, and how the stages lie.
+  int used = 0;
+  std::string stages;
+  std::string bound;
+  // Against the whole, where it was verified.
+  std::optional<double> difference;
+  // Played for real.
+  std::optional<double> real_throughput;
+  std::optional<double> real_latency_ms;
+};
+
+// A unit of a network on one board.
+struct BoardLayer {
+  std::string model;
+  std::string layer;
+  double milliseconds = 0;
+  // With what swapping adds, where the scenario's boards swap.
+  double swapping_ms = 0;
+  double memory = 0;
+  double macs = 0;
+};
+
+struct BoardResults {
+  std::string title;
+  std::string command;
+  std::string date;
+  ResultMachine machine;
+  std::vector<BoardRow> rows;
+  std::vector<BoardLayer> layers;
+  std::vector<std::string> notes;
+
+  // Nothing if there is no such row.
+  const BoardRow* find(const std::string& model, int boards, const std::string& method,
+                       const std::string& codec) const;
+};
+
+// Schema isthmus.board-results/1.
+Json to_json(const BoardResults& results);
+
+// Plays a scenario and writes results.json into the folder.
+BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options);
+
+}  // namespace isthmus
