@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "core/statistics.h"
 #include "core/text.h"
+#include "lab/clips.h"
 #include "lab/emulation.h"
 #include "lab/image_set.h"
 #include "lab/replan.h"
@@ -35,6 +36,7 @@ struct RunArgs {
   // The network to plan anew with, when machines die or hold up the others.
   std::string replan;
   std::string codec = "f32";
+  ClipOptions clips;
   SourceOptions options;
   bool json = false;
 };
@@ -115,8 +117,12 @@ void run(RunArgs& args) {
   const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
   Cluster cluster = read_cluster(args.cluster);
   fill_slowdowns(cluster, ladder.front());
-  const ImageSet images = open_images(args.source, split_from_string(args.split),
-                                      ladder.front().plan.input, args.limit, args.options.seed);
+  const PlanInput& input = ladder.front().plan.input;
+  args.clips.limit = args.limit;
+  const ImageSet images = takes_clips(input)
+                              ? open_clips(args.source, input, args.clips)
+                              : open_images(args.source, split_from_string(args.split), input,
+                                            args.limit, args.options.seed);
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (!args.replan.empty()) {
     const std::string model = resolve_model(args.replan);
@@ -161,6 +167,12 @@ void add_options(CLI::App* command, RunArgs& args) {
   command->add_option("--in-flight", args.options.max_in_flight, "Frames on their way at once")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--clip", args.clips.length,
+                   "Images of a clip, for a network that takes clips; 0: as many as it takes")
+      ->capture_default_str();
+  command->add_option("--stride", args.clips.stride, "Every so many images one is in a clip")
+      ->capture_default_str();
   command->add_option("--replan", args.replan,
                       "Network to plan anew over many boards when one dies or holds up the others");
   command->add_option("--codec", args.codec, "With --replan: between boards f32, f16 or u8")

@@ -58,8 +58,9 @@ std::string xception(GraphBuilder& net, const std::string& image, const ZooOptio
 std::string c3d(GraphBuilder& net, const std::string& image, const ZooOptions& options);
 
 // "dense-7680-512" (inputs, outputs) and "conv3-128-64-56" (kernel, filters, input channels, side;
-// stride 1, "same" padding), each with a ReLU; nothing for another name. The layers of paper 4's
-// Figs. 11 and 14. Throws Error{kInvalid} for extents out of bounds.
+// stride 1, "same" padding), "conv3d3-128-64-16-56" (one extent more, the frames), each with a
+// ReLU; nothing for another name. The layers of paper 4's Figs. 11 and 14. Throws Error{kInvalid}
+// for extents out of bounds.
 std::optional<Graph> single_layer(const std::string& name, std::uint64_t seed);
 
 }  // namespace isthmus

@@ -23,6 +23,8 @@ std::int64_t extent(const std::string& name, const std::string& text) {
 std::optional<Graph> single_layer(const std::string& name, std::uint64_t seed) {
   static const std::regex dense("dense-([0-9]{1,6})-([0-9]{1,6})");
   static const std::regex conv("conv([0-9]{1,2})-([0-9]{1,6})-([0-9]{1,6})-([0-9]{1,6})");
+  static const std::regex conv3d(
+      "conv3d([0-9]{1,2})-([0-9]{1,6})-([0-9]{1,6})-([0-9]{1,6})-([0-9]{1,6})");
   std::smatch match;
   GraphBuilder net(name, {.seed = seed, .centered_filters = true});
   if (std::regex_match(name, match, dense)) {
@@ -30,10 +32,13 @@ std::optional<Graph> single_layer(const std::string& name, std::uint64_t seed) {
     net.output(net.relu(net.gemm(x, extent(name, match[2]), "dense"), "output"));
     return net.build();
   }
-  if (!std::regex_match(name, match, conv)) return std::nullopt;
+  const bool has_time = std::regex_match(name, match, conv3d);
+  if (!has_time && !std::regex_match(name, match, conv)) return std::nullopt;
   const std::int64_t kernel = extent(name, match[1]);
-  const std::int64_t side = extent(name, match[4]);
-  const std::string x = net.input("input", {-1, extent(name, match[3]), side, side});
+  const std::int64_t side = extent(name, match[has_time ? 5 : 4]);
+  Shape shape = {-1, extent(name, match[3]), side, side};
+  if (has_time) shape.insert(shape.begin() + 2, extent(name, match[4]));
+  const std::string x = net.input("input", shape);
   net.output(
       net.relu(net.conv(x, extent(name, match[2]),
                         {.kernel = {kernel}, .pad = {kernel / 2}, .bias = true, .name = "conv"}),

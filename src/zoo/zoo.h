@@ -64,6 +64,9 @@ ZooEntry find_in_zoo(std::string_view name);
 // they know nothing. Throws Error{kNotFound} for an unknown name, and Error{kInvalid} for options
 // that the network cannot have (an input too small for its poolings, a stem where there is no
 // choice).
+//
+// Single layers have names of their own (zoo/single_layer.cpp): "dense-7680-512",
+// "conv3-128-64-56", "conv3d3-128-64-16-56".
 Graph build_network(std::string_view name, const ZooOptions& options = {});
 
 // Whatever may stand for MODEL on the command line: "zoo:NAME", with options

@@ -224,5 +224,16 @@ TEST(LoadModel, SuggestsTheZooForAFileThatIsNotThere) {
   EXPECT_THAT(error_of_loading("resnet-50"), HasSubstr("zoo:resnet50"));
 }
 
+TEST(BuildNetwork, MakesSingleLayersOfAnySize) {
+  EXPECT_EQ(cost_of(build_network("dense-100-20")).macs, 100 * 20);
+  EXPECT_EQ(cost_of(build_network("conv5-6-3-10")).macs, 6 * 3 * 25 * 100);
+  // C3D's second convolution (paper 4, Fig. 19b): 12.8 MB in and 25.7 MB out.
+  const Graph conv2 = build_network("conv3d3-128-64-16-56");
+  EXPECT_EQ(cost_of(conv2).macs, std::int64_t{128} * 64 * 27 * 16 * 56 * 56);
+  EXPECT_EQ(4 * element_count(Shape{64, 16, 56, 56}), 12'845'056);
+  EXPECT_EQ(conv2.outputs[0].value.shape, (Shape{-1, 128, 16, 56, 56}));
+  EXPECT_THAT(error_of([] { build_network("dense-0-20"); }), HasSubstr("must be in 1..65536"));
+}
+
 }  // namespace
 }  // namespace isthmus
