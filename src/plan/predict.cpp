@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "core/rng.h"
 #include "plan/costs.h"
@@ -42,7 +44,13 @@ struct Case {
 class Walk {
  public:
   Walk(const Plan& plan, const Cluster& cluster, const PlanCosts& costs, Case which)
-      : plan_(plan), cluster_(cluster), costs_(costs), case_(which) {}
+      : plan_(plan), cluster_(cluster), costs_(costs), case_(which), in_edges_(plan.parts.size()) {
+    std::unordered_map<std::string_view, std::size_t> parts;
+    for (const PlacedPart& part : plan.parts) parts.emplace(part.name, parts.size());
+    for (std::size_t i = 0; i < plan.edges.size(); ++i)
+      if (!plan.edges[i].edge.to_part.empty())
+        in_edges_[parts.at(plan.edges[i].edge.to_part)].push_back(i);
+  }
 
   Prediction run();
 
@@ -59,17 +67,27 @@ class Walk {
     std::size_t missing = 0;
   };
 
+  // On its way from one machine to another.
+  struct Message {
+    std::size_t edge;
+    const Machine* at;
+    const Machine* to;
+    Arrival arrival;
+    // Its last bit is at the next machine's interface on a network.
+    bool at_interface = false;
+  };
+
   std::vector<const Machine*> machines_of(const PlacedPart& part) const;
   std::size_t producers_of(const std::string& part) const;
   LinkTimeline& interface_of(const Machine& from, const void* way, LinkProfile profile);
-  Arrival carry(const Machine& from, const Machine& to, Arrival arrival, std::int64_t bytes);
+  void move(Message message);
   void deliver(std::size_t edge, const Machine& from, const Machine& to, Arrival& sender,
                bool& encoded);
   void arrive(std::size_t edge, const Machine& to, const Arrival& arrival, bool crossed);
   void decode(std::size_t edge, const Machine& at, Arrival& arrival);
   const Arrival& answer() const;
   std::optional<Arrival> ready(const Instance& instance) const;
-  void start_parts();
+  void play();
   void run_part(const Instance& instance, Arrival at);
   bool is_sent(const PlanEdge& edge) const;
   void spend(Arrival& arrival, const Machine& machine, const std::string& on, Seconds duration);
@@ -78,7 +96,11 @@ class Walk {
   const Cluster& cluster_;
   const PlanCosts& costs_;
   const Case case_;
+  // By part.
+  std::vector<std::vector<std::size_t>> in_edges_;
   std::vector<Instance> waiting_;
+  // In the order in which they were handed over.
+  std::vector<Message> messages_;
   std::map<std::pair<std::size_t, const Machine*>, Slot> slots_;
   // By sender and, of a link, the receiver, else the network; and by network and receiver.
   std::map<std::pair<const Machine*, const void*>, LinkTimeline> links_;
@@ -119,19 +141,38 @@ LinkTimeline& Walk::interface_of(const Machine& from, const void* way, LinkProfi
       .first->second;
 }
 
-// One hop.
-Arrival Walk::carry(const Machine& from, const Machine& to, Arrival arrival, std::int64_t bytes) {
+// One step: over a link, or into the receiver's interface.
+void Walk::move(Message message) {
+  const Machine& from = *message.at;
+  // To the source it goes back along the way that the frame came (runtime.md).
+  const bool back = message.to->name == cluster_.source;
+  const Machine& to = back ? *came_from_.at(&from).second : *message.to;
+  const auto bytes =
+      static_cast<std::int64_t>(std::llround(costs_.edges[message.edge].message_bytes));
   const ClusterNetwork* network = cluster_.network(from.name, to.name);
-  const void* way = network ? static_cast<const void*>(network) : &to;
-  Seconds arrives =
-      interface_of(from, way, *cluster_.link(from.name, to.name)).send(arrival.time, bytes).arrives;
-  if (network)
-    arrives = receivers_[{network, &to}].receive(arrives, time_on_air(network->link, bytes));
-  if (from.name == cluster_.source) source_time_.transmit += arrives - arrival.time;
-  arrival.spend("network", arrives - arrival.time);
-  const auto [known, fresh] = came_from_.try_emplace(&to, arrival.time, &from);
-  if (!fresh && arrival.time < known->second.first) known->second = {arrival.time, &from};
-  return arrival;
+  const Seconds before = message.arrival.time;
+  Seconds arrives{0};
+  if (!message.at_interface) {
+    const void* way = network ? static_cast<const void*>(network) : &to;
+    arrives =
+        interface_of(from, way, *cluster_.link(from.name, to.name)).send(before, bytes).arrives;
+    bytes_ += costs_.edges[message.edge].message_bytes;
+  } else {
+    arrives = receivers_[{network, &to}].receive(before, time_on_air(network->link, bytes));
+  }
+  if (from.name == cluster_.source) source_time_.transmit += arrives - before;
+  message.arrival.spend("network", arrives - before);
+  message.at_interface = network != nullptr && !message.at_interface;
+  if (!message.at_interface) {
+    const auto [known, fresh] = came_from_.try_emplace(&to, arrives, &from);
+    if (!fresh && arrives < known->second.first) known->second = {arrives, &from};
+    message.at = &to;
+    if (&to == message.to) {
+      if (plan_.edges[message.edge].edge.to_part.empty()) decode(message.edge, to, message.arrival);
+      return arrive(message.edge, to, message.arrival, true);
+    }
+  }
+  messages_.push_back(std::move(message));
 }
 
 void Walk::spend(Arrival& arrival, const Machine& machine, const std::string& on,
@@ -154,18 +195,7 @@ void Walk::deliver(std::size_t edge, const Machine& from, const Machine& to, Arr
   if (stays) return arrive(edge, to, sender, false);
   if (!encoded) spend(sender, from, "encode", cost.encode);
   encoded = true;
-  Arrival arrival = sender;
-  const auto bytes = static_cast<std::int64_t>(std::llround(cost.message_bytes));
-  // To the source it goes back along the way that the frame came (runtime.md).
-  const bool back = to.name == cluster_.source;
-  for (const Machine* at = &from; at != &to;) {
-    const Machine* next = back ? came_from_.at(at).second : &to;
-    arrival = carry(*at, *next, std::move(arrival), bytes);
-    bytes_ += cost.message_bytes;
-    at = next;
-  }
-  if (plan_.edges[edge].edge.to_part.empty()) decode(edge, to, arrival);
-  arrive(edge, to, arrival, true);
+  messages_.push_back({edge, &from, &to, sender});
 }
 
 void Walk::decode(std::size_t edge, const Machine& at, Arrival& arrival) {
@@ -200,8 +230,7 @@ std::optional<Arrival> Walk::ready(const Instance& instance) const {
   std::optional<Arrival> last;
   Seconds first{std::numeric_limits<double>::infinity()};
   std::vector<std::pair<const Arrival*, Seconds>> optional;
-  for (std::size_t i = 0; i < plan_.edges.size(); ++i) {
-    if (plan_.edges[i].edge.to_part != plan_.parts[instance.part].name) continue;
+  for (const std::size_t i : in_edges_[instance.part]) {
     const auto slot = slots_.find({i, instance.machine});
     if (slot == slots_.end() || slot->second.missing > 0) return std::nullopt;
     const Arrival& arrival = *slot->second.first;
@@ -241,8 +270,7 @@ void Walk::run_part(const Instance& instance, Arrival at) {
   const Seconds ready_at = at.time;
   at.wait_until(core);
   const PlacedPart& part = plan_.parts[instance.part];
-  for (std::size_t i = 0; i < plan_.edges.size(); ++i) {
-    if (plan_.edges[i].edge.to_part != part.name) continue;
+  for (const std::size_t i : in_edges_[instance.part]) {
     const Slot& slot = slots_.at({i, &machine});
     // An optional input that comes too late is not decoded.
     if (slot.crossed && slot.first->time <= ready_at) decode(i, machine, at);
@@ -265,9 +293,9 @@ void Walk::run_part(const Instance& instance, Arrival at) {
   core = at.time;
 }
 
-// Runs what is ready, the earliest first.
-void Walk::start_parts() {
-  while (!waiting_.empty()) {
+// Lets happen what happens, the earliest first.
+void Walk::play() {
+  while (true) {
     std::size_t next = waiting_.size();
     std::optional<Arrival> earliest;
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
@@ -275,6 +303,15 @@ void Walk::start_parts() {
       if (!at || (earliest && earliest->time <= at->time)) continue;
       earliest = std::move(at);
       next = i;
+    }
+    // What is handed over first goes first, on links and through the interfaces of networks.
+    const auto first = std::ranges::min_element(
+        messages_, {}, [](const Message& message) { return message.arrival.time; });
+    if (first != messages_.end() && (!earliest || first->arrival.time <= earliest->time)) {
+      Message message = std::move(*first);
+      messages_.erase(first);
+      move(std::move(message));
+      continue;
     }
     // The rest waits behind an exit that was taken.
     if (!earliest) return;
@@ -298,7 +335,7 @@ Prediction Walk::run() {
   }
   cores_.try_emplace(&source, static_cast<std::size_t>(source.cores), Seconds{0})
       .first->second.front() = start.time;
-  start_parts();
+  play();
   const Arrival& done = answer();
   source_time_.total = done.time;
   return {.total = done.time,
