@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -71,11 +72,57 @@ inline Cluster two_machines(const std::string& address, const LinkProfile& link 
 }
 
 inline Part one_node_part(const std::string& name, const std::string& op,
-                          const std::vector<std::string>& inputs) {
+                          const std::vector<std::string>& inputs, std::int64_t width = 4) {
   GraphBuilder net(name);
-  for (const std::string& input : inputs) net.input(input, {-1, 4});
+  for (const std::string& input : inputs) net.input(input, {-1, width});
   net.output(net.op(op, inputs, {}, name + "_out"));
   return {name, net.build()};
+}
+
+// A camera and boards on one network.
+inline Cluster boards(const std::vector<std::unique_ptr<Agent>>& agents,
+                      const LinkProfile& link = {}) {
+  Cluster cluster;
+  cluster.source = "camera";
+  cluster.machines.push_back({.name = "camera"});
+  for (std::size_t i = 0; i < agents.size(); ++i)
+    cluster.machines.push_back({.name = "b" + std::to_string(i), .address = agents[i]->address()});
+  cluster.networks = {{.name = "lan", .machines = {}, .link = link}};
+  return cluster;
+}
+
+inline std::vector<std::unique_ptr<Agent>> start_agents(int count) {
+  std::vector<std::unique_ptr<Agent>> agents;
+  for (int i = 0; i < count; ++i) agents.push_back(std::make_unique<Agent>(AgentOptions{}));
+  return agents;
+}
+
+// x -> first, whose output goes through `layers` layers of two shards (Relu and Neg) on b1 and b2,
+// each summed up on b0 again, and at last through `end` on b1: -sum. Tensors of `width` numbers.
+inline LoadedPlan sharded(int layers, std::int64_t width = 4) {
+  Partition partition{.name = "sharded", .parts = {one_node_part("first", "Relu", {"x"}, width)}};
+  std::map<std::string, std::string> machine{{"first", "b0"}, {"end", "b1"}};
+  partition.edges.push_back({"", "x", "first", "x"});
+  std::string last = "first";
+  for (int i = 0; i < layers; ++i) {
+    const std::string n = std::to_string(i);
+    partition.parts.push_back(one_node_part("left" + n, "Relu", {"x"}, width));
+    partition.parts.push_back(one_node_part("right" + n, "Neg", {"x"}, width));
+    partition.parts.push_back(one_node_part("sum" + n, "Sub", {"a", "b"}, width));
+    machine.insert({{"left" + n, "b1"}, {"right" + n, "b2"}, {"sum" + n, "b0"}});
+    for (const std::string& side : {"left" + n, "right" + n})
+      partition.edges.push_back({last, last + "_out", side, "x"});
+    partition.edges.push_back({"left" + n, "left" + n + "_out", "sum" + n, "a"});
+    partition.edges.push_back({"right" + n, "right" + n + "_out", "sum" + n, "b"});
+    last = "sum" + n;
+  }
+  partition.parts.push_back(one_node_part("end", "Neg", {"x"}, width));
+  partition.edges.push_back({last, last + "_out", "end", "x"});
+  partition.edges.push_back({"end", "end_out", "", "scores"});
+  PlanInput input;
+  input.tensor = "x";
+  input.shape = {1, width};
+  return place(partition, machine, {}, input);
 }
 
 // Waits for a condition, and fails the test if it does not come true.

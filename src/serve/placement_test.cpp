@@ -120,51 +120,6 @@ TEST(Placement, BranchesMeetWhereverTheMergeIs) {
   }
 }
 
-// A camera and boards on one network.
-Cluster boards(const std::vector<std::unique_ptr<Agent>>& agents, const LinkProfile& link = {}) {
-  Cluster cluster;
-  cluster.source = "camera";
-  cluster.machines.push_back({.name = "camera"});
-  for (std::size_t i = 0; i < agents.size(); ++i)
-    cluster.machines.push_back({.name = "b" + std::to_string(i), .address = agents[i]->address()});
-  cluster.networks = {{.name = "lan", .machines = {}, .link = link}};
-  return cluster;
-}
-
-std::vector<std::unique_ptr<Agent>> start_agents(int count) {
-  std::vector<std::unique_ptr<Agent>> agents;
-  for (int i = 0; i < count; ++i) agents.push_back(std::make_unique<Agent>(AgentOptions{}));
-  return agents;
-}
-
-// x -> first, whose output goes through `layers` layers of two shards (Relu and Neg) on b1 and b2,
-// each summed up on b0 again, and at last through `end` on b1: -sum.
-LoadedPlan sharded(int layers) {
-  Partition partition{.name = "sharded", .parts = {one_node_part("first", "Relu", {"x"})}};
-  std::map<std::string, std::string> machine{{"first", "b0"}, {"end", "b1"}};
-  partition.edges.push_back({"", "x", "first", "x"});
-  std::string last = "first";
-  for (int i = 0; i < layers; ++i) {
-    const std::string n = std::to_string(i);
-    partition.parts.push_back(one_node_part("left" + n, "Relu", {"x"}));
-    partition.parts.push_back(one_node_part("right" + n, "Neg", {"x"}));
-    partition.parts.push_back(one_node_part("sum" + n, "Sub", {"a", "b"}));
-    machine.insert({{"left" + n, "b1"}, {"right" + n, "b2"}, {"sum" + n, "b0"}});
-    for (const std::string& side : {"left" + n, "right" + n})
-      partition.edges.push_back({last, last + "_out", side, "x"});
-    partition.edges.push_back({"left" + n, "left" + n + "_out", "sum" + n, "a"});
-    partition.edges.push_back({"right" + n, "right" + n + "_out", "sum" + n, "b"});
-    last = "sum" + n;
-  }
-  partition.parts.push_back(one_node_part("end", "Neg", {"x"}));
-  partition.edges.push_back({last, last + "_out", "end", "x"});
-  partition.edges.push_back({"end", "end_out", "", "scores"});
-  PlanInput input;
-  input.tensor = "x";
-  input.shape = {1, 4};
-  return place(partition, machine, {}, input);
-}
-
 TEST(Placement, AFrameMayComeToAMachineAgainAndAgain) {
   const auto agents = start_agents(3);
   const Tensor x = Tensor::of<float>({1, 4}, std::vector<float>{-2, -1, 1, 2});
