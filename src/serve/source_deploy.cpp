@@ -240,12 +240,14 @@ void Source::State::measure_local(const Generation& generation) {
   local_time = spent * slowdown;
 }
 
-void Source::State::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress) {
+void Source::State::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress,
+                               const Generation* only_after) {
   const std::lock_guard one_at_a_time(changing);
   std::uint16_t first = 1;
   {
     const std::lock_guard lock(mutex);
     if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
+    if (only_after != nullptr && only_after != current.get()) return;
     first = static_cast<std::uint16_t>(current->first_epoch + current->plans.size() + 1);
   }
   std::vector<LoadedPlan> kept = options.replan ? ladder : std::vector<LoadedPlan>{};

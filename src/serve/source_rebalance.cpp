@@ -128,18 +128,18 @@ std::string Source::State::reason_to_replan_locked(Asked& asked) const {
 void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead) {
   const Statistics statistics = statistics_locked();
   std::vector<LoadedPlan> ladder = rungs;
-  const Plan first = current->plans.front();
+  const auto asked_for = current;
   lock.unlock();
   std::string failure;
   try {
     auto better = options.replan(statistics, dead);
-    if (better && to_json(better->plan) != to_json(first)) {
+    if (better && to_json(better->plan) != to_json(asked_for->plans.front())) {
       ladder.front() = std::move(*better);
       const auto gone = [&](const LoadedPlan& rung) {
         return admit_route({rung.plan}, {.dead = dead, .load = {}}, 0).plan > 0;
       };
       ladder.erase(std::remove_if(std::next(ladder.begin()), ladder.end(), gone), ladder.end());
-      set_ladder(std::move(ladder), {});
+      set_ladder(std::move(ladder), {}, asked_for.get());
     }
   } catch (const std::exception& error) {
     failure = error.what();

@@ -98,7 +98,9 @@ struct Source::State final : public NextHops {
   std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void install(const std::shared_ptr<const Generation>& generation);
   void measure_local(const Generation& generation);
-  void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress);
+  // Not if the plans are others than `only_after` by now, unless that is null.
+  void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress,
+                  const Generation* only_after = nullptr);
   void close_peers();
   void retire(const std::shared_ptr<const Generation>& generation);
   void lost(const std::string& machine, const std::string& why);
