@@ -84,7 +84,8 @@ struct FlowNodeOptions {
 
 // The executor inside one machine, be it an agent's or the source's own: takes frames as they come,
 // brings the inputs of a part together, runs it, and hands the outputs on (runtime.md, "Flow").
-// Thread-safe; nothing here waits for a network.
+// Thread-safe; nothing here waits for a network. Which file holds what: flow_node.cpp plans, frames
+// that come and time, flow_node_run.cpp the work on them, flow_node_back.cpp what goes back.
 class FlowNode {
  public:
   // `clock` and `hops` must outlive the node.
@@ -201,7 +202,9 @@ class FlowNode {
   Job job_locked(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
                  Merge::Ready ready);
   Relay& relay_locked(const FrameKey& key, const std::shared_ptr<const Deployment>& deployment,
-                      const std::shared_ptr<ReturnPath>& origin, Seconds expires);
+                      const std::shared_ptr<ReturnPath>& origin, Seconds budget_end);
+  static void refuse(const Deployment* deployment, const FrameHeader& header, ReturnPath& origin,
+                     std::uint16_t machine, const std::string& why, const Trailer& trailer = {});
   void open_relay(Job& job, std::uint8_t machine);
   void close_relay(Job& job);
   void acknowledge_others(Job& job);

@@ -308,15 +308,7 @@ void FlowNode::send_edge(Job& job, std::uint16_t index, const Tensor& tensor, Ho
   const bool races = deployment.parts[edge.to].placement == Placement::kRace;
   if (failure.empty() || (races && reached > 0)) return;
   ++counters_.refusals;
-  FlowMessage refusal{
-      .header = {.type = FrameType::kRefusal, .key = job.header.key, .edge = failed},
-      .payload = {},
-      .trailer = {}};
-  auto text = std::make_shared<const std::string>(failure);
-  refusal.payload = Payload(std::as_bytes(std::span(*text)), text);
-  job.origin->send(
-      &deployment,
-      {.message = std::move(refusal), .tensor = {}, .trailer = std::exchange(job.trailer, {})});
+  refuse(&deployment, job.header, *job.origin, failed, failure, std::exchange(job.trailer, {}));
 }
 
 void FlowNode::send_answer(Job& job, std::uint16_t index, const Tensor& tensor, Holdback& time) {
