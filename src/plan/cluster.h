@@ -96,7 +96,8 @@ Cluster read_cluster(const std::filesystem::path& file);
 Cluster cluster_from_json(const Json& document, const std::string& where,
                           const std::filesystem::path& folder);
 Json to_json(const Cluster& cluster);
-// Unique names, links and networks between known machines, a source, possible numbers. Throws Error{kInvalid}.
+// Unique names, links and networks between known machines, a source, possible numbers. Throws
+// Error{kInvalid}.
 void check_cluster(const Cluster& cluster);
 
 }  // namespace isthmus

@@ -161,6 +161,8 @@ class FlowNode {
     Trailer trailer;
     // Handed on with the outputs: the inputs' credits are given back when those have left.
     std::shared_ptr<void> token;
+    // Counted in its frame's relay.
+    bool handing_on = false;
   };
   // A frame that came here: what is to go to its source goes to `origin`, the way by which it came
   // first. (By another it could go in circles, where a frame comes to a machine twice.) What
@@ -173,9 +175,9 @@ class FlowNode {
     // Answers, acknowledgements and refusals that have come of them.
     std::size_t ended = 0;
     Seconds expires{0};
-    // While the frame is still being handed on, what comes back already waits here, so that the
-    // report is whole.
-    bool handing_on = false;
+    // While jobs still hand the frame on, what comes back already waits here, so that the report
+    // is whole.
+    int handing_on = 0;
     std::vector<std::pair<FlowMessage, std::int64_t>> parked;
   };
   using FrameId = std::tuple<std::uint16_t, std::uint16_t, std::uint32_t, std::uint8_t>;

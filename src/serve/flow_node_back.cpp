@@ -38,7 +38,7 @@ void FlowNode::pass_back(FlowMessage message, std::int64_t on_air) {
       ++counters_.late;
       return;
     }
-    if (found->second.handing_on) {
+    if (found->second.handing_on > 0) {
       found->second.parked.emplace_back(std::move(message), on_air);
       return;
     }
@@ -79,21 +79,21 @@ FlowNode::Relay& FlowNode::relay_locked(const FrameKey& key,
 void FlowNode::open_relay(Job& job, std::uint8_t machine) {
   const std::lock_guard lock(mutex_);
   Relay& relay = relay_locked(job.header.key, job.deployment, job.origin, job.budget_end);
-  relay.handing_on = true;
+  if (!std::exchange(job.handing_on, true)) ++relay.handing_on;
   if (std::ranges::find(relay.next, machine) == relay.next.end()) relay.next.push_back(machine);
 }
 
 void FlowNode::close_relay(Job& job) {
+  if (!std::exchange(job.handing_on, false)) return;
   const FrameKey& key = job.header.key;
   std::vector<std::pair<FlowMessage, std::int64_t>> parked;
   {
     const std::lock_guard lock(mutex_);
     const auto found = relays_.find({key.source, key.epoch, key.frame, key.attempt});
     if (found == relays_.end()) return;
-    found->second.handing_on = false;
     found->second.trailer.append(job.trailer);
     job.trailer = {};
-    parked = std::exchange(found->second.parked, {});
+    if (--found->second.handing_on == 0) parked = std::exchange(found->second.parked, {});
     forget_relays_locked();
   }
   for (auto& [message, on_air] : parked) pass_back(std::move(message), on_air);
