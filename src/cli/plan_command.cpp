@@ -9,6 +9,7 @@
 #include "cli/inputs.h"
 #include "cli/plan_spread.h"
 #include "cli/terminal.h"
+#include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "lab/measure.h"
@@ -33,6 +34,8 @@ struct PlanArgs {
   std::optional<double> deadline_ms;
   // Of a plan over many machines.
   std::string codec = "f32";
+  bool stage = false;
+  Security security;
   int calibration = 16;
   int cuts = 8;
   bool explain = false;
@@ -114,8 +117,14 @@ void run(const PlanArgs& args) {
                         .codec = args.codec,
                         .images = args.images,
                         .deadline_ms = args.deadline_ms.value_or(60'000),
+                        .stage = args.stage,
+                        .security = args.security,
                         .explain = args.explain,
                         .json = args.json});
+  if (args.stage)
+    throw Error(ErrorKind::kInvalid,
+                "--stage sends ahead plans over many machines: more than two, or --objective "
+                "throughput");
   Cluster cluster = read_cluster(args.cluster);
   const std::string model = resolve_model(args.model);
   const NetworkUnderStudy network =
@@ -185,6 +194,15 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--deadline", args->deadline_ms,
                       "Milliseconds from capture to answer: 10000, or 60000 over many machines");
   command->add_flag("--explain", args->explain, "Say why each candidate lost");
+  command->add_flag("--stage", args->stage,
+                    "Over many machines: send ahead to their agents the parts of the plan, and of "
+                    "the plans without any one of them");
+  command->add_option("--token", args->security.token, "With --stage: token of the agents");
+  command->add_option("--tls-ca", args->security.authority,
+                      "With --stage: PEM file that checks the agents' certificates");
+  command->add_option("--tls-cert", args->security.certificate,
+                      "With --stage: PEM file, certificate to show to agents that ask for one");
+  command->add_option("--tls-key", args->security.key, "With --stage: PEM file, its key");
   add_json_flag(command, args->json);
   command->callback([args] { run(*args); });
 }

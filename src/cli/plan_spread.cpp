@@ -13,6 +13,7 @@
 #include "core/statistics.h"
 #include "core/text.h"
 #include "lab/spread_study.h"
+#include "lab/stage_plans.h"
 #include "plan/explain_pipeline.h"
 #include "plan/predict.h"
 #include "zoo/zoo.h"
@@ -53,10 +54,20 @@ Json describe(const SpreadResult& result, const Cluster& cluster, PipelineObject
   return out;
 }
 
+void print_staged(const Json& staged) {
+  for (const auto& [machine, bytes] : staged["bytes"].items())
+    fmt::print("sent ahead to {}: {}\n", machine, format_bytes(bytes.get<double>()));
+  for (const auto& [machine, why] : staged["unreachable"].items())
+    fmt::print("nothing more sent to {}: {}\n", machine, why.get<std::string>());
+  for (const auto& [machine, why] : staged["no_plan_without"].items())
+    fmt::print("no plan without {}: {}\n", machine, why.get<std::string>());
+}
+
 void print(const Json& out, const PlanSpreadArgs& args) {
   fmt::print("{}: {:.3g} frames a second, {} for one frame alone -> {}\n",
              out["plan"].get<std::string>(), out["throughput"].get<double>(),
              format_seconds(out["latency_ms"].get<double>() / 1e3), args.file);
+  if (out.contains("staged")) print_staged(out["staged"]);
   if (!args.explain) return;
   for (const Json& line : out["why"]) fmt::print("  {}\n", line.get<std::string>());
   fmt::print("  times by the amount of work alone: {:.0f} % off (median of the units)\n",
@@ -96,18 +107,25 @@ void plan_spread(const PlanSpreadArgs& args) {
   Profile profile = load_profile_store();
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
-  SpreadResult result = spread_network(network, cluster,
-                                       {.objective = args.objective,
-                                        .codec = args.codec,
-                                        .deadline = Seconds{args.deadline_ms / 1e3},
-                                        .runs = args.runs},
-                                       profile, progress_bar("measure"));
+  const SpreadRequest request{.objective = args.objective,
+                              .codec = args.codec,
+                              .deadline = Seconds{args.deadline_ms / 1e3},
+                              .runs = args.runs};
+  SpreadResult result = spread_network(network, cluster, request, profile, progress_bar("measure"));
   merge_into_profile_store(profile);
   const double difference = check(network, result, args);
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
   save_plan(result.plan, args.file);
   Json out = describe(result, cluster, args.objective);
   out["max_relative_difference"] = difference;
+  if (args.stage) {
+    const StagedPlans staged = stage_plans(result.plan, network, cluster, request, profile,
+                                           {.security = args.security}, progress_bar("stage"));
+    merge_into_profile_store(profile);
+    out["staged"] = {{"bytes", staged.sent},
+                     {"unreachable", staged.unreachable},
+                     {"no_plan_without", staged.no_plan_without}};
+  }
   if (args.json)
     std::cout << out.dump(2) << '\n';
   else

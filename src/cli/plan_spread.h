@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "net/security.h"
 #include "plan/pipeline.h"
 
 namespace isthmus {
@@ -19,6 +20,9 @@ struct PlanSpreadArgs {
   int checked = 2;
   double deadline_ms = 60'000;
   int runs = 5;
+  // Sends ahead what the plan needs and what it would need without any one board.
+  bool stage = false;
+  Security security;
   bool explain = false;
   bool json = false;
 };
