@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "support/json_schema.h"
 
 namespace isthmus {
 namespace {
@@ -46,6 +47,14 @@ TEST(BoardScenario, IsReadFromItsFile) {
   EXPECT_EQ(cluster.machines.size(), 5U);
   EXPECT_TRUE(cluster.link("pi1", "pi4"));
   EXPECT_TRUE(cluster.link("camera", "pi2"));
+}
+
+TEST(BoardScenario, ExampleOfThePageIsOne) {
+  const Json example = yaml_block(source_folder() / "docs/formats/scenario.md", 1);
+  ASSERT_TRUE(is_board_scenario(example));
+  const BoardScenario scenario = board_scenario_from_json(example, "scenario.md", "");
+  EXPECT_EQ(scenario.confirm_frames, 40);
+  EXPECT_EQ(scenario.codecs.size(), 2U);
 }
 
 TEST(BoardScenario, SaysWhatIsWrong) {

@@ -1,0 +1,51 @@
+#include <gtest/gtest.h>
+
+#include "core/file.h"
+#include "core/json.h"
+#include "lab/board_study.h"
+#include "support/json_schema.h"
+
+namespace isthmus {
+namespace {
+
+std::filesystem::path format(const std::string& file) {
+  return source_folder() / "docs/formats" / file;
+}
+
+Json schema() { return read_document(format("board-results.schema.json")); }
+
+TEST(BoardResults, AreWrittenAsPublished) {
+  BoardResults results{.title = "test", .command = "isthmus lab s.yaml", .date = "2026-01-31"};
+  results.rows.push_back({.model = "alexnet",
+                          .boards = 2,
+                          .method = "random",
+                          .codec = "f32",
+                          .throughput = 2,
+                          .least_throughput = 1,
+                          .most_throughput = 3,
+                          .difference = 1e-7,
+                          .real_throughput = 2,
+                          .real_latency_ms = 7});
+  results.rows.push_back({.model = "alexnet",
+                          .boards = 2,
+                          .method = "spatial",
+                          .codec = "f32",
+                          .failure = "cannot be cut"});
+  results.layers.push_back({.model = "alexnet", .layer = "conv1", .milliseconds = 1});
+  const Json written = to_json(results);
+  EXPECT_EQ(schema_violation(written, schema()), "");
+  EXPECT_EQ(written["rows"][0]["most_throughput"], 3);
+  EXPECT_FALSE(written["rows"][1].contains("throughput"));
+}
+
+TEST(BoardResults, ExampleOfThePageKeepsTheSchema) {
+  const std::string page = read_file(format("board-results.md"));
+  const std::string fence = "```json\n";
+  const std::size_t begin = page.find(fence) + fence.size();
+  const Json example =
+      parse_document(page.substr(begin, page.find("\n```\n", begin) - begin), "example");
+  EXPECT_EQ(schema_violation(example, schema()), "");
+}
+
+}  // namespace
+}  // namespace isthmus
