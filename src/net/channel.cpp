@@ -80,7 +80,9 @@ std::string pem(const std::string& file) { return file.empty() ? "" : read_file(
 
 std::shared_ptr<grpc::ChannelCredentials> client_credentials(const Security& security) {
   if (!security.tls()) return grpc::InsecureChannelCredentials();
-  return grpc::SslCredentials({.pem_root_certs = pem(security.authority),
+  const std::string& trusted =
+      security.authority.empty() ? security.certificate : security.authority;
+  return grpc::SslCredentials({.pem_root_certs = pem(trusted),
                                .pem_private_key = pem(security.key),
                                .pem_cert_chain = pem(security.certificate)});
 }

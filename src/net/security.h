@@ -9,7 +9,8 @@ namespace isthmus {
 struct Security {
   // PEM files. A server needs `certificate` and `key`; a client needs `authority` to check the
   // server's certificate, and `certificate` and `key` as well where the server asks for them (it
-  // does when it has an `authority`).
+  // does when it has an `authority`). A client without an `authority` accepts its own certificate:
+  // machines that share one and talk to each other need nothing else.
   std::string authority;
   std::string certificate;
   std::string key;

@@ -43,7 +43,10 @@ std::vector<AgentFlag> agent_flags(AgentOptions& options) {
       {"--cert", "PEM file: certificate of this machine, for TLS",
        text(options.security.certificate)},
       {"--key", "PEM file: its key", text(options.security.key)},
-      {"--ca", "PEM file: whose certificates callers must have", text(options.security.authority)},
+      {"--ca",
+       "PEM file: whose certificates callers must have, and other agents; without it agents "
+       "that share one certificate trust each other",
+       text(options.security.authority)},
       {"--token", "What callers must know", text(options.security.token)},
       {"--log-level", "debug, info, warning, error or off (warning)",
        [&options](const std::string& value) { options.log_level = log_level_from_string(value); }},

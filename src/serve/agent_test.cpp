@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "serve/agent_client.h"
 #include "serve/fixture.h"
+#include "split/cut.h"
 
 namespace isthmus {
 namespace {
@@ -65,22 +66,46 @@ TEST(Agent, TokensAreDemanded) {
   EXPECT_EQ(source.ask({.input = noise_image(1)}).record.outcome, Outcome::kAnswered);
 }
 
-TEST(Agent, SpeaksTls) {
-  const TemporaryFolder folder;
-  const std::string key = (folder.path() / "key.pem").string();
-  const std::string certificate = (folder.path() / "cert.pem").string();
+// Of "localhost", made anew; empty where there is no openssl to make it with.
+Security certificate_in(const std::filesystem::path& folder) {
+  const Security security{.authority = {},
+                          .certificate = (folder / "cert.pem").string(),
+                          .key = (folder / "key.pem").string(),
+                          .token = "secret"};
   const std::string command =
       "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext "
       "subjectAltName=DNS:localhost -keyout " +
-      key + " -out " + certificate + " >/dev/null 2>&1";
-  if (std::system(command.c_str()) != 0) GTEST_SKIP() << "no openssl to make a certificate with";
-  Agent agent({.listen = "localhost:0",
-               .security = {.certificate = certificate, .key = key, .token = "secret"}});
+      security.key + " -out " + security.certificate + " >/dev/null 2>&1";
+  return std::system(command.c_str()) == 0 ? security : Security{};
+}
+
+TEST(Agent, SpeaksTls) {
+  const TemporaryFolder folder;
+  const Security security = certificate_in(folder.path());
+  if (!security.tls()) GTEST_SKIP() << "no openssl to make a certificate with";
+  Agent agent({.listen = "localhost:0", .security = security});
   Source source({small_cut()}, two_machines(agent.address()),
-                {.security = {.authority = certificate, .token = "secret"}});
+                {.security = {.authority = security.certificate, .token = "secret"}});
   EXPECT_EQ(source.ask({.input = noise_image(1)}).record.outcome, Outcome::kAnswered);
   AgentClient plain("edge", agent.address(), {});
   EXPECT_THROW(plain.greet(Seconds{1}), Error);
+}
+
+TEST(Agent, AgentsThatShareACertificateTrustEachOther) {
+  const TemporaryFolder folder;
+  const Security security = certificate_in(folder.path());
+  if (!security.tls()) GTEST_SKIP() << "no openssl to make a certificate with";
+  std::vector<std::unique_ptr<Agent>> agents;
+  for (int i = 0; i < 2; ++i)
+    agents.push_back(
+        std::make_unique<Agent>(AgentOptions{.listen = "localhost:0", .security = security}));
+  const std::vector<std::string> cut{"cut"};
+  const LoadedPlan plan = place(cut_graph(small_network(), cut), {{"head", "b0"}, {"tail", "b1"}},
+                                {}, options_for().input);
+  Source source({plan}, boards(agents),
+                {.local_fallback = false,
+                 .security = {.authority = security.certificate, .token = "secret"}});
+  EXPECT_EQ(source.ask({.input = noise_image(1)}).record.outcome, Outcome::kAnswered);
 }
 
 TEST(Agent, ItsCacheSurvivesARestart) {
