@@ -90,7 +90,7 @@ struct FrameRecord {
 // Something that happened to a machine or to the plan rather than to a frame.
 struct TraceEvent {
   Seconds time{0};
-  // "dead", "alive", "refused", "replan", "plan".
+  // "dead", "alive", "refused", "replan", "undeploy", "plan".
   std::string kind;
   std::string machine;
   std::string detail;

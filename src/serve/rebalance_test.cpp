@@ -2,6 +2,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/error.h"
 #include "serve/fixture.h"
 #include "split/cut.h"
 
@@ -66,7 +67,7 @@ class ThreeBoards : public ::testing::Test {
 
   Cluster cluster;
   std::map<std::string, std::unique_ptr<Agent>> agents;
-  const Tensor expected = whole_answer(noise_image(1));
+  Tensor expected = whole_answer(noise_image(1));
   std::mutex mutex;
   std::map<std::uint32_t, int> answers;
   std::map<std::string, int> plans;
@@ -152,6 +153,85 @@ TEST_F(ThreeBoards, LosesFramesAtTheirDeadlineWhereThePlannerKnowsNoPlan) {
   const auto answer = source.ask({.input = noise_image(1)});
   EXPECT_EQ(answer.record.outcome, Outcome::kLost);
   EXPECT_LT(answer.record.capture_to_output.count(), 3);
+}
+
+// 3x32x32 -> 16 scores by way of 32 thousand values: 2 MB of weights before "wide" and behind it.
+Graph wide_network() {
+  GraphBuilder net("wide", {.seed = 1});
+  std::string x = net.input("image", {-1, 3, 32, 32});
+  x = net.relu(net.conv(x, 16, {.kernel = {3}, .stride = {2}, .pad = {1}}));
+  x = net.flatten(net.global_average_pool(x));
+  x = net.relu(net.gemm(x, 32'000), "wide");
+  net.output(net.gemm(x, 16, "scores"));
+  return net.build();
+}
+
+// Boards that hold one half of the wide network, and not two.
+class SmallBoards : public ThreeBoards {
+ protected:
+  SmallBoards() {
+    for (Machine& machine : cluster.machines)
+      if (machine.name != "camera") machine.memory = 5'200'000;
+  }
+
+  static LoadedPlan halves(const std::string& first, const std::string& second) {
+    const std::vector<std::string> cut{"wide"};
+    LoadedPlan plan = place(cut_graph(wide_network(), cut), {{"head", first}, {"tail", second}}, {},
+                            options_for().input);
+    plan.plan.name = first + second;
+    plan.plan.deadline = Seconds{20};
+    return plan;
+  }
+  static Tensor wide_answer() {
+    const std::vector<Tensor> inputs{normalise(noise_image(1), {})};
+    return make_engine(wide_network())->run(inputs)[0];
+  }
+  static int count(const Source& source, const std::string& kind) {
+    const auto events = source.trace().events;
+    return static_cast<int>(std::ranges::count(events, kind, &TraceEvent::kind));
+  }
+};
+
+TEST_F(SmallBoards, APlanThatLostABoardMakesRoomForTheNext) {
+  expected = wide_answer();
+  const auto replan = [](const Statistics&, const std::set<std::string>& dead) {
+    return dead.contains("a") ? std::optional(halves("b", "c")) : std::nullopt;
+  };
+  Source source({halves("a", "b")}, cluster, {.local_fallback = false, .replan = replan});
+  begin(source);
+  EXPECT_TRUE(answered_by("ab"));
+  agents["a"].reset();
+  EXPECT_TRUE(answered_by("bc")) << "b had no room for the new part beside the old";
+  end(source);
+  EXPECT_EQ(count(source, "undeploy"), 1);
+}
+
+TEST_F(SmallBoards, APlanThatWorksMakesRoomWhereTwoDoNotFit) {
+  expected = wide_answer();
+  Source source({halves("a", "b")}, cluster, {.local_fallback = false});
+  begin(source);
+  EXPECT_TRUE(answered_by("ab"));
+  source.set_ladder({halves("b", "a")});
+  EXPECT_TRUE(answered_by("ba"));
+  EXPECT_EQ(count(source, "undeploy"), 1);
+  source.set_ladder({halves("b", "c")});
+  EXPECT_TRUE(answered_by("bc"));
+  EXPECT_EQ(count(source, "undeploy"), 1) << "both fit";
+  end(source);
+}
+
+TEST_F(SmallBoards, APlanThatDoesNotFitAtAllLeavesTheOldOne) {
+  expected = wide_answer();
+  Source source({halves("a", "b")}, cluster, {.local_fallback = false});
+  begin(source);
+  EXPECT_TRUE(answered_by("ab"));
+  EXPECT_THROW(source.set_ladder({halves("c", "c")}), Error);
+  {
+    const std::lock_guard lock(mutex);
+    plans["ab"] = 0;
+  }
+  EXPECT_TRUE(answered_by("ab"));
+  end(source);
 }
 
 }  // namespace

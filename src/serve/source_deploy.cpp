@@ -61,7 +61,7 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
   if (options.replan) rungs = ladder;
   const auto generation = make_generation(spec_for(std::move(ladder), 1), parts);
   try {
-    connect(generation, progress);
+    check(connect(*generation, progress));
     measure_local(*generation);
   } catch (...) {
     close_peers();
@@ -90,29 +90,34 @@ GenerationSpec Source::State::spec_for(std::vector<LoadedPlan> ladder,
           .shape_links = options.shape_links};
 }
 
-// Greets and fills every machine. One that fails is left out where some plan can do without it.
-void Source::State::connect(const std::shared_ptr<const Generation>& generation,
-                            const DeployProgress& progress) {
-  std::optional<Error> failure;
+Source::State::Connected Source::State::connect(const Generation& generation,
+                                                const DeployProgress& progress) {
+  Connected result;
   Situation situation;
   const Seconds until = clock.now() + options.connect_timeout;
-  for (const auto& [machine, target] : generation->machines) {
+  for (const auto& [machine, target] : generation.machines) {
     try {
       const std::uint64_t started =
           client_of(machine).greet(std::max(until - clock.now(), Seconds{0.2})).instance();
-      deploy_to(machine, *generation, progress);
-      connect_peer(machine, *generation, started);
+      deploy_to(machine, generation, progress);
+      connect_peer(machine, generation, started);
       const std::lock_guard lock(mutex);
       remotes[machine].ready = true;
     } catch (const Error& error) {
-      if (!failure) failure = error;
+      if (!result.failure) result.failure = error;
+      if (error.kind() == ErrorKind::kUnsupported) result.refused = true;
       situation.dead.insert(machine);
-      connect_peer(machine, *generation, 0);
+      connect_peer(machine, generation, 0);
     }
   }
-  const Route route = admit_route(generation->plans, situation, 0);
-  if (failure && route.plan >= generation->plans.size()) throw *failure;
-  if (failure) log_warning(failure->what());
+  result.enough = admit_route(generation.plans, situation, 0).plan < generation.plans.size();
+  return result;
+}
+
+// A machine that failed is left out where some plan can do without it.
+void Source::State::check(const Connected& connected) {
+  if (!connected.enough) throw *connected.failure;
+  if (connected.failure) log_warning(connected.failure->what());
 }
 
 void Source::State::deploy_to(const std::string& machine, const Generation& generation,
@@ -195,6 +200,7 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
       event_locked("plan", "", generation->plans.front().name);
     }
     current = generation;
+    taken_down = false;
     resume_parked_locked(later);
     timer_changed.notify_one();
   }
@@ -244,43 +250,137 @@ void Source::State::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgr
                                const Generation* only_after) {
   const std::lock_guard one_at_a_time(changing);
   std::uint16_t first = 1;
+  bool works = true;
   {
     const std::lock_guard lock(mutex);
     if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
     if (only_after != nullptr && only_after != current.get()) return;
     first = static_cast<std::uint16_t>(current->first_epoch + current->plans.size() + 1);
+    const Route route = admit_route(current->plans, {.dead = dead_locked(), .load = {}}, 0);
+    works = route.plan < current->plans.size();
   }
   std::vector<LoadedPlan> kept = options.replan ? ladder : std::vector<LoadedPlan>{};
   const auto generation = make_generation(spec_for(std::move(ladder), first), parts);
-  connect(generation, progress);
-  measure_local(*generation);
+  try {
+    Connected connected;
+    if (works) connected = connect(*generation, progress);
+    if (!works || connected.refused) connected = connect_instead(*generation, progress);
+    check(connected);
+    measure_local(*generation);
+  } catch (...) {
+    undeploy(*generation);
+    put_back();
+    throw;
+  }
   install(generation);
   const std::lock_guard lock(mutex);
   rungs = std::move(kept);
 }
 
+// The machines have no room for two plans, or nothing can run the old ones any more: those go
+// first.
+Source::State::Connected Source::State::connect_instead(const Generation& generation,
+                                                        const DeployProgress& progress) {
+  // For what machines still run of a plan that was taken down.
+  constexpr Seconds kFreeingLimit{3};
+  constexpr Seconds kPause{0.2};
+  take_down();
+  const Seconds until = clock.now() + kFreeingLimit;
+  while (true) {
+    Connected connected = connect(generation, progress);
+    std::unique_lock lock(mutex);
+    if (!connected.refused || clock.now() >= until || rebalancing_over) return connected;
+    replan_changed.wait_for(lock, kPause);
+  }
+}
+
+void Source::State::take_down() {
+  constexpr Seconds kDrainLimit{5};
+  std::vector<std::shared_ptr<const Generation>> old;
+  Later later;
+  {
+    std::unique_lock lock(mutex);
+    taken_down = true;
+    event_locked("undeploy", "", current->plans.front().name);
+    const auto is_remote = [](const auto& entry) {
+      return !entry.second.parked && !entry.second.local_started;
+    };
+    changed.wait_for(lock, kDrainLimit,
+                     [&] { return rebalancing_over || std::ranges::none_of(in_flight, is_remote); });
+    std::vector<std::uint32_t> left;
+    for (const auto& entry : in_flight)
+      if (is_remote(entry)) left.push_back(entry.first);
+    for (const std::uint32_t frame : left)
+      start_local_locked(frame, in_flight.at(frame), kTakenDown, later);
+    old = draining;
+    old.push_back(current);
+  }
+  for (const auto& action : later) action();
+  for (const auto& generation : old) undeploy(*generation);
+}
+
+void Source::State::put_back() {
+  std::shared_ptr<const Generation> generation;
+  std::vector<std::string> machines;
+  {
+    const std::lock_guard lock(mutex);
+    if (!taken_down) return;
+    generation = current;
+    for (const auto& [machine, target] : generation->machines)
+      if (remotes[machine].ready) machines.push_back(machine);
+  }
+  for (const std::string& machine : machines) {
+    try {
+      deploy_to(machine, *generation, {});
+    } catch (const Error& error) {
+      const std::lock_guard lock(mutex);
+      remotes[machine].ready = false;
+      event_locked("refused", machine, error.what());
+    }
+  }
+  Later later;
+  {
+    const std::lock_guard lock(mutex);
+    taken_down = false;
+    resume_parked_locked(later);
+    timer_changed.notify_one();
+  }
+  for (const auto& action : later) action();
+}
+
 void Source::State::retire(const std::shared_ptr<const Generation>& generation) {
   for (const auto& deployment : generation->deployments) node->undeploy(deployment->id);
   if (generation->local) local_node->undeploy(generation->local->id);
-  for (const auto& [machine, target] : generation->machines) {
+  undeploy(*generation);
+}
+
+void Source::State::undeploy(const Generation& generation) {
+  for (const auto& [machine, target] : generation.machines) {
+    std::vector<v1::UndeployRequest> requests;
+    for (const v1::DeployRequest& request : target.requests) {
+      requests.emplace_back().set_source(request.source());
+      requests.back().set_epoch(request.epoch());
+      requests.back().set_source_instance(request.source_instance());
+    }
     AgentClient* client = nullptr;
     {
       const std::lock_guard lock(mutex);
-      const Remote& remote = remotes.at(machine);
-      if (remote.ready) client = remote.client.get();
+      Remote& remote = remotes[machine];
+      if (remote.ready || (remote.peer && remote.peer->alive()))
+        client = remote.client.get();
+      else
+        std::ranges::copy(requests, std::back_inserter(remote.left_over));
     }
-    if (client == nullptr) continue;
-    try {
-      for (const v1::DeployRequest& request : target.requests) {
-        v1::UndeployRequest undeploy;
-        undeploy.set_source(request.source());
-        undeploy.set_epoch(request.epoch());
-        undeploy.set_source_instance(request.source_instance());
-        client->undeploy(undeploy, Seconds{1});
-      }
-    } catch (const Error& error) {
-      log_info(error.what());
-    }
+    if (client != nullptr) undeploy(*client, requests);
+  }
+}
+
+void Source::State::undeploy(AgentClient& client,
+                             const std::vector<v1::UndeployRequest>& requests) {
+  try {
+    for (const v1::UndeployRequest& request : requests) client.undeploy(request, Seconds{1});
+  } catch (const Error& error) {
+    log_info(error.what());
   }
 }
 
@@ -317,21 +417,23 @@ void Source::State::lost(const std::string& machine, const std::string& why) {
 
 void Source::State::back(const std::string& machine, bool restarted) {
   std::shared_ptr<const Generation> generation;
+  AgentClient* client = nullptr;
   bool deployed = false;
+  std::vector<v1::UndeployRequest> left_over;
   {
     const std::lock_guard lock(mutex);
-    if (stopping) return;
+    if (stopping || !current) return;
     generation = current;
-    deployed = deployed_bytes.contains(machine);
+    client = remotes.at(machine).client.get();
+    left_over = std::exchange(remotes.at(machine).left_over, {});
+    // What follows a plan that was taken down is brought to all machines.
+    deployed = taken_down || (!restarted && deployed_bytes.contains(machine));
   }
-  if (!generation) return;
   try {
-    if (restarted || !deployed) {
-      AgentClient* client = nullptr;
-      {
-        const std::lock_guard lock(mutex);
-        client = remotes.at(machine).client.get();
-      }
+    std::erase_if(left_over,
+                  [&](const auto& request) { return generation->has_epoch(request.epoch()); });
+    if (!restarted) undeploy(*client, left_over);
+    if (!deployed) {
       client->greet(options.connect_timeout);
       deploy_to(machine, *generation, {});
     }

@@ -149,6 +149,10 @@ void Source::State::start_locked(std::uint32_t frame, InFlight& flight, Later& l
   const auto machines = machines_of(generation.plans, flight.route);
   const bool remote =
       std::ranges::any_of(machines, [&](const std::string& m) { return m != cluster.source; });
+  if (remote && taken_down) {
+    start_local_locked(frame, flight, kTakenDown, later);
+    return;
+  }
   if (remote)
     flight.local_at =
         flight.captured +

@@ -69,8 +69,10 @@ std::map<std::string, std::int64_t> Source::State::stage(std::vector<LoadedPlan>
 // Whether the frame may wait for another plan.
 bool Source::State::park_locked(InFlight& flight) {
   const Seconds end = flight.captured + flight.deadline;
-  if (!options.replan || stopping || rebalancing_over || clock.now() >= end) return false;
+  const bool comes = taken_down || (options.replan && !rebalancing_over);
+  if (!comes || stopping || clock.now() >= end) return false;
   flight.parked = true;
+  changed.notify_all();
   flight.local_at = end;
   replan_changed.notify_all();
   timer_changed.notify_one();

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/error.h"
 #include "plan/policy.h"
 #include "serve/agent_client.h"
 #include "serve/flow_node.h"
@@ -22,6 +24,9 @@ namespace isthmus {
 // The inside of a Source. Lock order: `mutex` before those of nodes and peers; callbacks to the
 // user with none held.
 struct Source::State final : public NextHops {
+  // Why a frame is answered locally meanwhile.
+  static constexpr const char* kTakenDown = "its plan makes room for another";
+
   State(std::vector<LoadedPlan> ladder, const Cluster& cluster, SourceOptions options,
         const DeployProgress& progress);
   ~State() override;
@@ -63,6 +68,8 @@ struct Source::State final : public NextHops {
     std::deque<Seconds> times;
     // Its last report: by epoch and part.
     std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
+    // Of plans that were removed while it could not be reached.
+    std::vector<v1::UndeployRequest> left_over;
   };
   // What is to be done once the lock is released.
   using Later = std::vector<std::function<void()>>;
@@ -90,7 +97,17 @@ struct Source::State final : public NextHops {
   void keep_time();
 
   // Machines and plans (source_deploy.cpp).
-  void connect(const std::shared_ptr<const Generation>& generation, const DeployProgress& progress);
+  struct Connected {
+    // The first, whose machine is left out.
+    std::optional<Error> failure;
+    // Some plan can do without the machines that failed.
+    bool enough = true;
+    // A machine that can be reached did not take its parts.
+    bool refused = false;
+  };
+  // Greets and fills every machine.
+  Connected connect(const Generation& generation, const DeployProgress& progress);
+  static void check(const Connected& connected);
   void deploy_to(const std::string& machine, const Generation& generation,
                  const DeployProgress& progress);
   void connect_peer(const std::string& machine, const Generation& generation,
@@ -101,6 +118,14 @@ struct Source::State final : public NextHops {
   // Not if the plans are others than `only_after` by now, unless that is null.
   void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress,
                   const Generation* only_after = nullptr);
+  Connected connect_instead(const Generation& generation, const DeployProgress& progress);
+  // Removes all plans from the machines, after the frames under way were answered if that does not
+  // take long; what is left and what comes is answered locally or waits for the next plan.
+  void take_down();
+  // Brings the current plans back if they were taken down.
+  void put_back();
+  void undeploy(const Generation& generation);
+  static void undeploy(AgentClient& client, const std::vector<v1::UndeployRequest>& requests);
   void close_peers();
   void retire(const std::shared_ptr<const Generation>& generation);
   void lost(const std::string& machine, const std::string& why);
@@ -147,6 +172,8 @@ struct Source::State final : public NextHops {
   std::map<std::string, std::shared_ptr<EmulatedInterface>> networks;
   std::shared_ptr<const Generation> current;
   std::vector<std::shared_ptr<const Generation>> draining;
+  // The machines hold no plan until the next is installed.
+  bool taken_down = false;
   std::map<std::uint32_t, InFlight> in_flight;
   std::deque<Waiting> waiting;
   std::uint32_t next_frame = 0;
