@@ -58,9 +58,9 @@ void check(const BoardScenario& scenario, const Fields& fields) {
 }  // namespace
 
 const std::vector<std::string>& board_method_names() {
-  static const std::vector<std::string> names = {"single",   "pipeline",    "shards",  "spread",
-                                                 "replicas", "procedure-1", "random",  "channel",
-                                                 "spatial",  "input",       "as-equal"};
+  static const std::vector<std::string> names = {
+      "single", "pipeline",     "shards",  "spread",  "replicas", "procedure-1",
+      "random", "random-whole", "channel", "spatial", "input",    "as-equal"};
   return names;
 }
 

@@ -48,9 +48,10 @@ struct BoardScenario {
 
 // single: the best board alone. pipeline: stages on a board each (exact). shards: stages and shards
 // without replicas. spread: stages, shards and replicas, as `isthmus plan` does. replicas: the
-// whole on every board. procedure-1: the paper's. random: the median of random assignments.
-// channel, spatial, input: the whole, as one run of layers, in shards over all boards. as-equal: as
-// spread, planned as though the boards were equal.
+// whole on every board. procedure-1: the paper's. random: the median of random assignments, which
+// shard layers that do not fit; random-whole: of those that do not, so that boards swap. channel,
+// spatial, input: the whole, as one run of layers, in shards over all boards. as-equal: as spread,
+// planned as though the boards were equal.
 const std::vector<std::string>& board_method_names();
 
 // Whether a scenario file is of this kind: it has `boards`.

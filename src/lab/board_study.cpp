@@ -125,8 +125,8 @@ class BoardCase {
     BoardRow row{
         .model = network_.name, .boards = boards_, .method = method, .codec = request_.codec};
     try {
-      if (method == "random")
-        fill_random(row);
+      if (method == "random" || method == "random-whole")
+        fill_random(row, method == "random");
       else
         fill(row, method);
     } catch (const Error& error) {
@@ -196,13 +196,15 @@ class BoardCase {
   }
 
   // Every one measured and played as the others are.
-  void fill_random(BoardRow& row) {
+  void fill_random(BoardRow& row, bool shards) {
+    PipelineProblem problem = problem_;
+    if (!shards) problem.shards.clear();
     std::vector<double> throughputs;
     std::vector<double> latencies;
     for (int seed = 1; seed <= scenario_.random_seeds; ++seed) {
       const SpreadResult result = spread_as(
-          network_, cluster_, request_, problem_,
-          random_assignment(problem_, cluster_, static_cast<std::uint64_t>(seed)), profile_);
+          network_, cluster_, request_, problem,
+          random_assignment(problem, cluster_, static_cast<std::uint64_t>(seed)), profile_);
       throughputs.push_back(result.outcome.throughput);
       latencies.push_back(1e3 * result.outcome.alone.count());
       if (seed == 1) describe(row, result);
