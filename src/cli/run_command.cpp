@@ -37,6 +37,7 @@ struct RunArgs {
   std::string replan;
   std::string codec = "f32";
   ClipOptions clips;
+  bool real = false;
   SourceOptions options;
   bool json = false;
 };
@@ -62,6 +63,7 @@ void print_summary(const RunSummary& summary) {
     fmt::print(" ({} of them locally, because another machine failed)", summary.local_answers);
   if (summary.dropped > 0) fmt::print(", {} dropped before admission", summary.dropped);
   if (summary.lost > 0) fmt::print(", {} LOST", summary.lost);
+  if (summary.throughput > 0) fmt::print(", {:.3g} a second", summary.throughput);
   fmt::print("\ncapture to output: p50 {:.2f} ms, p95 {:.2f} ms\n", summary.p50_ms, summary.p95_ms);
   for (const auto& [name, ms] : summary.spans)
     if (ms >= 0.005) fmt::print("  {:<8} {:>9.2f} ms\n", name, ms);
@@ -113,10 +115,16 @@ class Feeder {
   Seconds start_;
 };
 
+// What a planner must know of real machines and links is not emulated on top of them.
+void emulate_nothing(Cluster& cluster, SourceOptions& options) {
+  for (Machine& machine : cluster.machines) machine.slowdown = 1;
+  options.shape_links = false;
+}
+
 void run(RunArgs& args) {
   const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
   Cluster cluster = read_cluster(args.cluster);
-  fill_slowdowns(cluster, ladder.front());
+  if (!args.real || !args.replan.empty()) fill_slowdowns(cluster, ladder.front());
   const PlanInput& input = ladder.front().plan.input;
   args.clips.limit = args.limit;
   const ImageSet images = takes_clips(input)
@@ -130,6 +138,7 @@ void run(RunArgs& args) {
         study_network(load_model(model), model, ladder.front().plan.network), cluster,
         {.codec = args.codec, .deadline = ladder.front().plan.deadline}, load_profile_store());
   }
+  if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);
   std::mutex mutex;
   Tensor last;
@@ -185,10 +194,15 @@ void add_options(CLI::App* command, RunArgs& args) {
       ->capture_default_str();
   command->add_flag("!--unshaped", args.options.shape_links,
                     "Count bytes, but do not emulate the cluster's links");
+  command->add_flag("--real", args.real,
+                    "Machines and links are what the cluster file says: emulate neither");
   command->add_option("--trace", args.trace, "File for what happened to every frame");
   command->add_option("--token", args.options.security.token, "Token of the agents");
   command->add_option("--tls-ca", args.options.security.authority,
                       "PEM file that checks the agents' certificates");
+  command->add_option("--tls-cert", args.options.security.certificate,
+                      "PEM file: certificate to show to agents that ask for one (--ca)");
+  command->add_option("--tls-key", args.options.security.key, "PEM file: its key");
   command
       ->add_option("--seed", args.options.seed,
                    "Of the sample of images and the losses of emulated links")

@@ -7,6 +7,7 @@
 #include "core/statistics.h"
 #include "plan/energy.h"
 #include "plan/plan.h"
+#include "sim/simulate.h"
 
 namespace isthmus {
 namespace {
@@ -64,6 +65,7 @@ bool count_outcome(RunSummary& summary, const FrameRecord& frame) {
 
 RunSummary summarise(const Trace& trace, const Machine& source) {
   RunSummary summary;
+  summary.throughput = throughput(trace);
   std::vector<double> times;
   for (const FrameRecord& frame : trace.frames) {
     if (!count_outcome(summary, frame)) continue;
@@ -92,6 +94,7 @@ Json to_json(const RunSummary& summary) {
                  {"local_answers", summary.local_answers},
                  {"dropped", summary.dropped},
                  {"lost", summary.lost},
+                 {"frames_per_second", summary.throughput},
                  {"p50_ms", summary.p50_ms},
                  {"p95_ms", summary.p95_ms},
                  {"mean_ms", summary.mean_ms},

@@ -21,6 +21,8 @@ struct RunSummary {
   // Classified right, of those whose truth is known.
   std::int64_t hits = 0;
   std::int64_t known = 0;
+  // Answers a second, as sim/simulate.h counts them; 0 for fewer than three.
+  double throughput = 0;
   double p50_ms = 0;
   double p95_ms = 0;
   double mean_ms = 0;

@@ -25,6 +25,15 @@ TEST(Summary, TellsTheTimeOfEachMachineFromTheNetworks) {
   EXPECT_NEAR(summary.spans.at("network"), 75, 1e-9);
 }
 
+TEST(Summary, CountsAnswersASecond) {
+  Trace trace;
+  for (int i = 0; i < 5; ++i) {
+    trace.frames.push_back(frame(100, 20, 5));
+    trace.frames.back().captured = Seconds{0.25 * i};
+  }
+  EXPECT_NEAR(summarise(trace, {.name = "camera"}).throughput, 4, 1e-9);
+}
+
 TEST(Summary, KeepsWhatIsSentApartFromWhatComesBack) {
   Trace trace;
   trace.frames = {frame(100, 20, 5)};
