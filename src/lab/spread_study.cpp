@@ -220,6 +220,7 @@ bool correct_shards(PipelineProblem& problem, const SpreadResult& result, const 
       estimated += option.time.at(stage.shares[shard]);
       measured += known.parts.at(result.plan.plan.find(name)->sha256).median.count();
     }
+    if (!(estimated > 0)) continue;
     option.time.fixed *= measured / estimated;
     option.time.scaled *= measured / estimated;
     changed = true;

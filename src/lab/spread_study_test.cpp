@@ -56,6 +56,18 @@ TEST(PipelineUnits, GroupLightLayersWithTheOneBefore) {
               testing::ElementsAre("Relu_0", "pool2", "relu3", "fc.relu", "logits"));
 }
 
+TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {
+  const Graph graph = small_network();
+  const auto units = pipeline_units(graph);
+  const std::vector<MeasuredUnit> measured(
+      units.size(), {.part = {.median = Seconds{1e-3}, .weight_bytes = 1}, .codec = {}});
+  const PipelineProblem problem =
+      pipeline_problem(graph, units, measured, {.machines = 4, .seconds_per_work = {}});
+  EXPECT_FALSE(problem.shards.empty());
+  for (const ShardOption& option : problem.shards)
+    EXPECT_GT(option.time.at(0.5), 1e-4) << option.kind << ' ' << option.first;
+}
+
 TEST(SpreadNetwork, MakesPlansThatComputeTheSame) {
   const NetworkUnderStudy network = study();
   for (const auto objective : {PipelineObjective::kThroughput, PipelineObjective::kLatency})

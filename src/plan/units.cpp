@@ -77,7 +77,10 @@ class ProblemBuilder {
       unit.node_seconds[node] = seconds;
       sum += seconds;
     }
-    for (auto& [node, seconds] : unit.node_seconds) seconds *= sum > 0 ? unit.seconds / sum : 0;
+    // Evenly where the rates say nothing of its work: no time at all would make its shards free.
+    const auto nodes = static_cast<double>(unit.node_seconds.size());
+    for (auto& [node, seconds] : unit.node_seconds)
+      seconds = unit.seconds * (sum > 0 ? seconds / sum : 1 / nodes);
     total_ += unit.seconds;
     weights_ += profile.weight_bytes;
     units_.push_back(std::move(unit));
