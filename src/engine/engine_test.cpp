@@ -162,6 +162,13 @@ TEST(EngineMemory, LoadingPastTheLimitIsAnError) {
   EXPECT_THAT(error.what(), HasSubstr("memory limit of 1.05 MB exceeded"));
 }
 
+TEST(EngineMemory, WeightsThatFitOnceLoad) {
+  const auto engine = make_engine(heavy_network(), {.memory_limit = 7 << 20});
+  const Tensor one = random_tensor(DType::kF32, {1, 1024}, 1);
+  const auto free = make_engine(heavy_network());
+  EXPECT_LT(max_relative_difference(free->run({&one, 1})[0], engine->run({&one, 1})[0]), 1e-5);
+}
+
 TEST(EngineMemory, ARunPastTheLimitIsAnErrorAndTheNextOneWorks) {
   const auto engine = make_engine(heavy_network(), {.memory_limit = 24 << 20});
   const Tensor one = random_tensor(DType::kF32, {1, 1024}, 1);

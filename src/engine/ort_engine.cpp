@@ -53,7 +53,9 @@ ONNXTensorElementDataType ort_from_dtype(DType type) {
   return ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
 }
 
-Ort::SessionOptions session_options(const EngineOptions& options) {
+// `prepack`: kernels make copies of their weights that they read faster, and the originals go
+// afterwards.
+Ort::SessionOptions session_options(const EngineOptions& options, bool prepack) {
   Ort::SessionOptions result;
   result.SetIntraOpNumThreads(options.threads);
   result.SetInterOpNumThreads(1);
@@ -63,6 +65,7 @@ Ort::SessionOptions session_options(const EngineOptions& options) {
   result.AddConfigEntry("session.intra_op.allow_spinning", "0");
   result.AddConfigEntry("session.inter_op.allow_spinning", "0");
   if (options.memory_limit > 0) result.AddConfigEntry("session.use_env_allocators", "1");
+  if (!prepack) result.AddConfigEntry("session.disable_prepacking", "1");
   return result;
 }
 
@@ -96,11 +99,20 @@ class OrtEngine final : public Engine {
     check(options, name_);
     if (options.memory_limit > 0) budget_ = std::make_shared<MemoryBudget>(options.memory_limit);
     const MemoryBudget::Use use(budget_.get());
-    try {
+    const auto open = [&](bool prepack) {
       Ort::Env& env = environment();
-      const Ort::SessionOptions ort_options = session_options(options);
-      session_ = file ? Ort::Session(env, file->c_str(), ort_options)
-                      : Ort::Session(env, bytes.data(), bytes.size(), ort_options);
+      const Ort::SessionOptions ort_options = session_options(options, prepack);
+      return file ? Ort::Session(env, file->c_str(), ort_options)
+                  : Ort::Session(env, bytes.data(), bytes.size(), ort_options);
+    };
+    try {
+      try {
+        session_ = open(/*prepack=*/true);
+      } catch (const Ort::Exception&) {
+        // The weights may fit where they and their copies together do not.
+        if (!budget_) throw;
+        session_ = open(/*prepack=*/false);
+      }
       inputs_ = specs(session_.GetInputCount(), /*input=*/true);
       outputs_ = specs(session_.GetOutputCount(), /*input=*/false);
     } catch (const Ort::Exception& e) {
