@@ -17,7 +17,7 @@ class AgentClient;
 
 struct StagingOptions {
   // To reach one machine. One that was not reached is not tried again.
-  Seconds connect_timeout{5};
+  Seconds connect_timeout{2};
   Security security;
 };
 
