@@ -50,7 +50,7 @@ struct SourceOptions {
   std::size_t trace_frames = 100'000;
   Security security;
   // Asked for a better plan while frames flow, on a thread of the source that may take its time:
-  // when the busiest machine holds up the others (plan/rebalance.h), and at once when machines died
+  // when the busiest machine holds up the others (plan/replanning.h), and at once when machines died
   // so that no plan of the ladder is left. Its plan takes the place of the ladder's first; of the
   // others those stay that live. Where the source has no local answer, frames wait for it until
   // their deadline.
