@@ -34,7 +34,7 @@ struct BoardScenario {
   // Runs of each part when it is measured.
   int runs = 3;
   // Frames of each plan in virtual time.
-  std::int64_t frames = 200;
+  std::int64_t frames = 2000;
   // Frames that are played for real, on processes of this machine, of the methods named here.
   int confirm_frames = 0;
   std::vector<std::string> confirm;

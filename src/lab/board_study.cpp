@@ -113,7 +113,10 @@ class BoardCase {
         boards_(boards),
         options_(options),
         profile_(profile),
-        request_{.objective = scenario.objective, .codec = codec, .runs = scenario.runs},
+        request_{.objective = scenario.objective,
+                 .codec = codec,
+                 .runs = scenario.runs,
+                 .frames = scenario.frames},
         cluster_(board_cluster(scenario, boards)) {
     set_slowdowns(cluster_, network.name, network.work, network.measured);
     for (std::size_t i = 2; i < cluster_.machines.size(); i += 2)

@@ -193,7 +193,7 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                              .deadline = request.deadline,
                              .source = cluster.source});
   measure_spread(result.plan, cluster.source, known, request.runs);
-  result.outcome = play_spread(result.plan, cluster, known);
+  result.outcome = play_spread(result.plan, cluster, known, request.frames);
   for (std::size_t i = 0; i < pipeline.stages.size(); ++i) {
     const PipelineStage& stage = pipeline.stages[i];
     if (stage.mode != StageMode::kShards) continue;

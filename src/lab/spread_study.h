@@ -34,7 +34,7 @@ struct SpreadOutcome {
   Seconds alone{0};
 };
 SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
-                          std::int64_t frames = 200);
+                          std::int64_t frames);
 
 struct SpreadRequest {
   PipelineObjective objective = PipelineObjective::kThroughput;
@@ -47,6 +47,8 @@ struct SpreadRequest {
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
   // 1, step 3), where that promises more.
   int rounds = 2;
+  // In virtual time: so many that where a burst of answers begins and ends does not matter.
+  std::int64_t frames = 2000;
 };
 
 // Measures the network's units and gives what a planner needs to know of them. `regression`, where

@@ -50,9 +50,9 @@ struct SourceOptions {
   std::size_t trace_frames = 100'000;
   Security security;
   // Asked for a better plan while frames flow, on a thread of the source that may take its time:
-  // when the busiest machine holds up the others (plan/replanning.h), and at once when machines died
-  // so that no plan of the ladder is left. Its plan takes the place of the ladder's first; of the
-  // others those stay that live. Where the source has no local answer, frames wait for it until
+  // when the busiest machine holds up the others (plan/replanning.h), and at once when machines
+  // died so that no plan of the ladder is left. Its plan takes the place of the ladder's first; of
+  // the others those stay that live. Where the source has no local answer, frames wait for it until
   // their deadline.
   Replan replan;
   // By how much the busiest machine may take longer than all would if the work were spread evenly.

@@ -305,8 +305,9 @@ void Source::State::take_down() {
     const auto is_remote = [](const auto& entry) {
       return !entry.second.parked && !entry.second.local_started;
     };
-    changed.wait_for(lock, kDrainLimit,
-                     [&] { return rebalancing_over || std::ranges::none_of(in_flight, is_remote); });
+    changed.wait_for(lock, kDrainLimit, [&] {
+      return rebalancing_over || std::ranges::none_of(in_flight, is_remote);
+    });
     std::vector<std::uint32_t> left;
     for (const auto& entry : in_flight)
       if (is_remote(entry)) left.push_back(entry.first);
