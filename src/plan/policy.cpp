@@ -2,32 +2,58 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace isthmus {
 namespace {
 
-std::vector<const std::string*> living(const PlacedPart& part, const std::set<std::string>& dead) {
-  std::vector<const std::string*> machines;
-  for (const std::string& machine : part.machines)
-    if (!dead.contains(machine)) machines.push_back(&machine);
-  return machines;
+bool lives(const std::string& machine, const std::set<std::string>& dead) {
+  return dead.empty() || !dead.contains(machine);
 }
 
-// The least loaded; equals take turns by frame number.
-const std::string& least_loaded(const std::vector<const std::string*>& machines,
+// Null if none lives.
+const std::string* first_living(const std::vector<std::string>& machines,
+                                const std::set<std::string>& dead) {
+  const auto found = std::ranges::find_if(
+      machines, [&](const std::string& machine) { return lives(machine, dead); });
+  return found == machines.end() ? nullptr : &*found;
+}
+
+// The least loaded of those that live, of which there is one; equals take turns by frame number.
+const std::string* least_loaded(const std::vector<std::string>& machines,
                                 const Situation& situation, std::uint32_t frame) {
+  if (situation.dead.empty() && situation.load.empty()) return &machines[frame % machines.size()];
   Seconds least{std::numeric_limits<double>::infinity()};
   std::vector<const std::string*> best;
-  for (const std::string* machine : machines) {
-    const auto load = situation.load.find(*machine);
+  for (const std::string& machine : machines) {
+    if (!lives(machine, situation.dead)) continue;
+    const auto load = situation.load.find(machine);
     const Seconds time = load == situation.load.end() ? Seconds{0} : load->second;
     if (time > least) continue;
     if (time < least) best.clear();
     least = time;
-    best.push_back(machine);
+    best.push_back(&machine);
   }
-  return *best[frame % best.size()];
+  return best[frame % best.size()];
 }
+
+// What was chosen from each list of machines: parts spread over the same ones meet on one of them,
+// and a long list is searched once.
+class Choices {
+ public:
+  Choices(const Situation& situation, std::uint32_t frame) : situation_(situation), frame_(frame) {}
+
+  const std::string& from(const std::vector<std::string>& machines) {
+    for (const auto& [list, machine] : chosen_)
+      if (*list == machines) return *machine;
+    return *chosen_.emplace_back(&machines, least_loaded(machines, situation_, frame_)).second;
+  }
+
+ private:
+  const Situation& situation_;
+  const std::uint32_t frame_;
+  std::vector<std::pair<const std::vector<std::string>*, const std::string*>> chosen_;
+};
 
 // Nothing if the plan needs a machine that is dead, which `reason` names then.
 std::optional<Route> route_by(const Plan& plan, const Situation& situation, std::uint32_t frame,
@@ -37,22 +63,17 @@ std::optional<Route> route_by(const Plan& plan, const Situation& situation, std:
     reason = plan.sink + " is gone";
     return std::nullopt;
   }
-  // Parts spread over the same machines meet on one of them.
-  const auto by_names = [](const auto* a, const auto* b) { return *a < *b; };
-  std::map<const std::vector<std::string>*, const std::string*, decltype(by_names)> chosen(
-      by_names);
+  Choices choices(situation, frame);
   for (const PlacedPart& part : plan.parts) {
-    const auto machines = living(part, situation.dead);
-    if (machines.empty()) {
+    const std::string* first = first_living(part.machines, situation.dead);
+    if (first == nullptr) {
       reason = part.machines.front() + " is gone";
       return std::nullopt;
     }
     if (part.placement == Placement::kSpread)
-      route.machine_of[part.name] =
-          *chosen.try_emplace(&part.machines, &least_loaded(machines, situation, frame))
-               .first->second;
+      route.machine_of[part.name] = choices.from(part.machines);
     else if (part.placement == Placement::kStandby)
-      route.machine_of[part.name] = *machines.front();
+      route.machine_of[part.name] = *first;
   }
   return route;
 }
