@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -36,6 +37,7 @@ struct RunArgs {
   // The network to plan anew with, when machines die or hold up the others.
   std::string replan;
   std::string codec = "f32";
+  PipelineObjective objective = PipelineObjective::kThroughput;
   ClipOptions clips;
   bool real = false;
   SourceOptions options;
@@ -134,9 +136,12 @@ void run(RunArgs& args) {
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (!args.replan.empty()) {
     const std::string model = resolve_model(args.replan);
-    args.options.replan = make_replan(
-        study_network(load_model(model), model, ladder.front().plan.network), cluster,
-        {.codec = args.codec, .deadline = ladder.front().plan.deadline}, load_profile_store());
+    args.options.replan =
+        make_replan(study_network(load_model(model), model, ladder.front().plan.network), cluster,
+                    {.objective = args.objective,
+                     .codec = args.codec,
+                     .deadline = ladder.front().plan.deadline},
+                    load_profile_store());
   }
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);
@@ -186,6 +191,13 @@ void add_options(CLI::App* command, RunArgs& args) {
                       "Network to plan anew over many boards when one dies or holds up the others");
   command->add_option("--codec", args.codec, "With --replan: between boards f32, f16 or u8")
       ->capture_default_str();
+  command
+      ->add_option("--objective", args.objective,
+                   "With --replan: throughput (the default) or latency, as the plan was made for")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, PipelineObjective>{
+                                              {"throughput", PipelineObjective::kThroughput},
+                                              {"latency", PipelineObjective::kLatency}})
+                      .description(""));
   command->add_flag("--live", args.options.live,
                     "Drop the oldest waiting frame rather than wait (cameras do)");
   command
