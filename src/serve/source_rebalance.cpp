@@ -116,7 +116,7 @@ std::string Source::State::reason_to_replan_locked(Asked& asked) const {
   if (route.plan >= current->plans.size() && (news || due)) {
     reason = "no plan is left: " + route.reason;
   } else if (news && due) {
-    reason = "other machines are there";
+    reason = "machines have died or come back";
   } else if (due && is_worth_replanning(load, asked.load, options.replan_threshold)) {
     const auto busiest =
         std::ranges::max_element(load, {}, [](const auto& machine) { return machine.second; });
