@@ -45,7 +45,8 @@ v1::GreetReply AgentClient::greet(Seconds limit) {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
     throw Error(ErrorKind::kUnavailable,
                 who_ + " cannot be reached: is an agent running there? (isthmus-agent --listen " +
-                    address_ + ")");
+                    address_ + ")" +
+                    (security_.tls() ? " Does each side accept the other's certificate?" : ""));
   throw_if_failed(status, who_);
   return reply;
 }

@@ -89,6 +89,14 @@ TEST(Agent, SpeaksTls) {
   EXPECT_EQ(source.ask({.input = noise_image(1)}).record.outcome, Outcome::kAnswered);
   AgentClient plain("edge", agent.address(), {});
   EXPECT_THROW(plain.greet(Seconds{1}), Error);
+  const TemporaryFolder elsewhere;
+  AgentClient stranger("edge", agent.address(), certificate_in(elsewhere.path()));
+  try {
+    stranger.greet(Seconds{1});
+    FAIL() << "another's certificate is accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("certificate"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Agent, AgentsThatShareACertificateTrustEachOther) {
