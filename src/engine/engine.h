@@ -16,7 +16,7 @@ struct EngineOptions {
   // Intra-op threads of one run. One per emulated machine unless told otherwise; spinning is always
   // off.
   int threads = 1;
-  // Bytes that the engine's arena may take; 0 is no limit. A run that needs more throws
+  // Bytes that weights, shared ones included, and the engine's arena may take; 0 is no limit. A run that needs more throws
   // Error{kUnsupported}.
   std::int64_t memory_limit = 0;
   // The runtime's own graph optimisations. Off to compare node by node.
@@ -44,8 +44,9 @@ class Engine {
   virtual std::vector<Tensor> run(std::span<const Tensor> inputs) = 0;
 };
 
-// ONNX Runtime on the CPU. Throws Error{kUnsupported} naming node and operator for what it cannot
-// run.
+// ONNX Runtime on the CPU. Large weights of matrix products are not copied but shared with the
+// graph's tensors, for as long as the engine lives. Throws Error{kUnsupported} naming node and
+// operator for what it cannot run.
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options = {});
 // The same from a serialised ONNX model; `name` stands for it in messages.
 std::unique_ptr<Engine> make_engine(std::string_view onnx_bytes, const std::string& name,

@@ -1,11 +1,17 @@
 #include <onnxruntime_cxx_api.h>
 
+#include <cstdint>
+#include <deque>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "engine/engine.h"
 #include "engine/engine_error.h"
 #include "engine/memory_budget.h"
+#include "graph/by_address.h"
 
 namespace isthmus {
 namespace {
@@ -91,31 +97,43 @@ bool fits(const Shape& wanted, const Shape& given) {
 
 class OrtEngine final : public Engine {
  public:
-  // Either `bytes`, or `file` where that is not null.
-  // `graph` may be null; it lends its node names to messages while this constructor runs.
+  // Either `bytes`, or `file` where that is not null. `weights` are those whose addresses stand in
+  // the bytes. `graph` may be null; it lends its node names to messages while this constructor
+  // runs.
   OrtEngine(std::string_view bytes, const std::filesystem::path* file, std::string name,
-            const Graph* graph, const EngineOptions& options)
-      : name_(std::move(name)) {
+            const Graph* graph, const EngineOptions& options,
+            const std::map<std::string, Tensor>& weights = {})
+      : name_(std::move(name)), weights_(weights) {
     check(options, name_);
     if (options.memory_limit > 0) budget_ = std::make_shared<MemoryBudget>(options.memory_limit);
     const MemoryBudget::Use use(budget_.get());
     const auto open = [&](bool prepack) {
       Ort::Env& env = environment();
-      const Ort::SessionOptions ort_options = session_options(options, prepack);
+      Ort::SessionOptions ort_options = session_options(options, prepack);
+      weight_values_.clear();
+      for (const auto& [weight, tensor] : weights_)
+        ort_options.AddInitializer(weight.c_str(), weight_values_.emplace_back(wrap(tensor)));
       return file ? Ort::Session(env, file->c_str(), ort_options)
                   : Ort::Session(env, bytes.data(), bytes.size(), ort_options);
     };
     try {
+      if (budget_)
+        for (const auto& [weight, tensor] : weights_)
+          budget_->charge(static_cast<std::int64_t>(tensor.bytes().size()));
       try {
-        session_ = open(/*prepack=*/true);
+        // Of weights that are shared a copy would be one too many; a product with one row gains
+        // nothing by it.
+        session_ = open(/*prepack=*/weights_.empty());
       } catch (const Ort::Exception&) {
         // The weights may fit where they and their copies together do not.
-        if (!budget_) throw;
+        if (!budget_ || !weights_.empty()) throw;
         session_ = open(/*prepack=*/false);
       }
       inputs_ = specs(session_.GetInputCount(), /*input=*/true);
       outputs_ = specs(session_.GetOutputCount(), /*input=*/false);
     } catch (const Ort::Exception& e) {
+      throw engine_error(e.what(), name_, graph);
+    } catch (const std::bad_alloc& e) {
       throw engine_error(e.what(), name_, graph);
     }
     for (const TensorSpec& spec : inputs_) input_names_.push_back(spec.name.c_str());
@@ -212,10 +230,13 @@ class OrtEngine final : public Engine {
   }
 
   std::string name_;
+  // Before the session, which reads them where they are.
+  std::map<std::string, Tensor> weights_;
+  std::deque<Ort::Value> weight_values_;
   // Before the session, whose memory is charged to it.
   std::shared_ptr<MemoryBudget> budget_;
-  Ort::Session session_{nullptr};
   Ort::MemoryInfo memory_info_ = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
+  Ort::Session session_{nullptr};
   std::vector<TensorSpec> inputs_;
   std::vector<TensorSpec> outputs_;
   std::vector<const char*> input_names_;
@@ -230,10 +251,59 @@ std::int64_t weight_bytes(const Graph& graph) {
   return bytes;
 }
 
+// Weights that a session may read where they are: of large matrix products, which no optimisation
+// looks into (those of convolutions are laid out anew). By name.
+std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
+  constexpr std::size_t kMinBytes = 64 << 10;
+  constexpr std::uintptr_t kAlignment = 16;
+  std::map<std::string, Tensor> stay;
+  std::set<std::string> others;
+  for (const Node& node : graph.nodes) {
+    const bool is_product = node.domain.empty() && (node.op == "Gemm" || node.op == "MatMul");
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const auto initializer = graph.initializers.find(node.inputs[i]);
+      if (initializer == graph.initializers.end()) continue;
+      const Tensor& tensor = initializer->second.tensor;
+      const auto address = reinterpret_cast<std::uintptr_t>(tensor.bytes().data());
+      if (is_product && i == 1 && tensor.bytes().size() >= kMinBytes && address % kAlignment == 0)
+        stay.emplace(node.inputs[i], tensor);
+      else
+        others.insert(node.inputs[i]);
+    }
+  }
+  std::erase_if(stay, [&](const auto& weight) {
+    return others.contains(weight.first) || graph.find_output(weight.first) != nullptr;
+  });
+  return stay;
+}
+
+std::unique_ptr<Engine> engine_over(const Graph& graph, const std::map<std::string, Tensor>& stay,
+                                    const EngineOptions& options) {
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : stay) names.insert(name);
+  return std::make_unique<OrtEngine>(to_onnx_by_address(graph, names), nullptr, graph.name, &graph,
+                                     options, stay);
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options) {
-  if (weight_bytes(graph) < kMaxSerialised)
+  const std::int64_t needed = weight_bytes(graph);
+  if (options.memory_limit > 0 && needed > options.memory_limit)
+    throw Error(ErrorKind::kUnsupported,
+                graph.name + ": memory limit of " +
+                    format_bytes(static_cast<double>(options.memory_limit)) +
+                    " exceeded: the weights alone take " +
+                    format_bytes(static_cast<double>(needed)));
+  if (const auto stay = weights_that_stay(graph); !stay.empty()) {
+    try {
+      return engine_over(graph, stay, options);
+    } catch (const Error&) {
+      // A release of ONNX Runtime that takes no addresses, or wants to look at these weights: the
+      // way below says what is wrong if something else is.
+    }
+  }
+  if (needed < kMaxSerialised)
     return std::make_unique<OrtEngine>(to_onnx(graph), nullptr, graph.name, &graph, options);
   const TemporaryFolder folder;
   const auto file = folder.path() / "model.onnx";

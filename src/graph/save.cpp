@@ -1,10 +1,12 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include <array>
+#include <cstdint>
 #include <fstream>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "graph/by_address.h"
 #include "graph/onnx_proto.h"
 
 namespace isthmus {
@@ -124,6 +126,17 @@ void add_entry(onnx::TensorProto* proto, const std::string& key, const std::stri
   entry.set_value(value);
 }
 
+void point_to_external(Record& record, const std::string& location, std::uintptr_t offset) {
+  onnx::TensorProto proto;
+  proto.ParseFromString(record.header);
+  proto.set_data_location(onnx::TensorProto::EXTERNAL);
+  add_entry(&proto, "location", location);
+  add_entry(&proto, "offset", std::to_string(offset));
+  add_entry(&proto, "length", std::to_string(record.raw.size()));
+  record.header = serialized(proto);
+  record.has_raw = false;
+}
+
 // Moves the raw data of every record of a page or more into `data`, and says so in its header.
 void write_external(std::vector<Record>& records, const std::string& location, std::ostream& data) {
   std::size_t offset = 0;
@@ -132,17 +145,10 @@ void write_external(std::vector<Record>& records, const std::string& location, s
     const std::string padding((kPage - offset % kPage) % kPage, '\0');
     data << padding;
     offset += padding.size();
-    onnx::TensorProto proto;
-    proto.ParseFromString(record.header);
-    proto.set_data_location(onnx::TensorProto::EXTERNAL);
-    add_entry(&proto, "location", location);
-    add_entry(&proto, "offset", std::to_string(offset));
-    add_entry(&proto, "length", std::to_string(record.raw.size()));
-    record.header = serialized(proto);
+    point_to_external(record, location, offset);
     data.write(reinterpret_cast<const char*>(record.raw.data()),
                static_cast<std::streamsize>(record.raw.size()));
     offset += record.raw.size();
-    record.has_raw = false;
   }
 }
 
@@ -155,6 +161,18 @@ std::size_t raw_bytes(const std::vector<Record>& records) {
 }  // namespace
 
 std::string to_onnx(const Graph& graph) { return serialize(graph, records_of(graph)); }
+
+std::string to_onnx_by_address(const Graph& graph, const std::set<std::string>& shared) {
+  std::vector<Record> records = records_of(graph);
+  std::size_t i = 0;
+  for (const auto& [name, initializer] : graph.initializers) {
+    Record& record = records[i++];
+    if (record.has_raw && shared.contains(name))
+      point_to_external(record, "*/_ORT_MEM_ADDR_/*",
+                        reinterpret_cast<std::uintptr_t>(record.raw.data()));
+  }
+  return serialize(graph, records);
+}
 
 void save_graph(const Graph& graph, const std::filesystem::path& file, std::size_t external_above) {
   std::vector<Record> records = records_of(graph);

@@ -171,7 +171,7 @@ class SmallBoards : public ThreeBoards {
  protected:
   SmallBoards() {
     for (Machine& machine : cluster.machines)
-      if (machine.name != "camera") machine.memory = 5'200'000;
+      if (machine.name != "camera") machine.memory = 3'500'000;
   }
 
   static LoadedPlan halves(const std::string& first, const std::string& second) {
