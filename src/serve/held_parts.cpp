@@ -1,5 +1,7 @@
 #include "serve/held_parts.h"
 
+#include <malloc.h>
+
 #include <utility>
 
 #include "core/error.h"
@@ -38,7 +40,10 @@ std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::st
     const std::lock_guard lock(mutex_);
     if (auto part = find_locked(hash)) return part;
   }
-  return hold(name, hash, unbundle_part(hash, find), memory);
+  auto part = hold(name, hash, unbundle_part(hash, find), memory);
+  // Loading leaves freed blocks of the size of the weights, which a small board cannot spare.
+  malloc_trim(0);
+  return part;
 }
 
 std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::string& hash,
