@@ -16,8 +16,8 @@ struct EngineOptions {
   // Intra-op threads of one run. One per emulated machine unless told otherwise; spinning is always
   // off.
   int threads = 1;
-  // Bytes that weights, shared ones included, and the engine's arena may take; 0 is no limit. A run that needs more throws
-  // Error{kUnsupported}.
+  // Bytes that weights, shared ones included, and the engine's arena may take; 0 is no limit. A run
+  // that needs more throws Error{kUnsupported}.
   std::int64_t memory_limit = 0;
   // The runtime's own graph optimisations. Off to compare node by node.
   bool optimise = true;

@@ -254,7 +254,8 @@ TEST(ShardLaw, RefusesWhatCannotBeCut) {
               HasSubstr("no layer before depthwise sums"));
   EXPECT_THAT(problem({.until = "depthwise",
                        .kind = ShardKind::kSpatial,
-                       .shares = std::vector<double>(5, 1.0)}),
+                       .shares = std::vector<double>(5, 1.0),
+                       .rows = 5}),
               HasSubstr("cannot be divided in 5"));
   EXPECT_THAT(problem({.until = "depthwise", .kind = ShardKind::kChannel, .shares = {1}}),
               HasSubstr("two of them"));
