@@ -124,8 +124,9 @@ class Source {
   bool drain(Seconds limit = Seconds{60});
 
   // Changes the plans while frames flow: the next epochs are deployed, then stamped; frames of the
-  // old ones are answered under them; then they are removed. Throws as the constructor does, and
-  // leaves everything as it was.
+  // old ones are answered under them; then they are removed. Where a board has no room for both,
+  // the old one is taken down first, and frames meanwhile are answered locally or wait. Throws as
+  // the constructor does; the old plans are in place again then.
   void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress = {});
 
   // Sends ahead what the machines would lack for these plans and changes nothing else, so that a
