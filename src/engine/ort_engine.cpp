@@ -277,12 +277,17 @@ std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
   return stay;
 }
 
+// Nothing where ONNX Runtime takes no addresses, or wants to look at these weights.
 std::unique_ptr<Engine> engine_over(const Graph& graph, const std::map<std::string, Tensor>& stay,
                                     const EngineOptions& options) {
   std::set<std::string> names;
   for (const auto& [name, tensor] : stay) names.insert(name);
-  return std::make_unique<OrtEngine>(to_onnx_by_address(graph, names), nullptr, graph.name, &graph,
-                                     options, stay);
+  try {
+    return std::make_unique<OrtEngine>(to_onnx_by_address(graph, names), nullptr, graph.name,
+                                       &graph, options, stay);
+  } catch (const Error&) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -295,14 +300,9 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
                     format_bytes(static_cast<double>(options.memory_limit)) +
                     " exceeded: the weights alone take " +
                     format_bytes(static_cast<double>(needed)));
-  if (const auto stay = weights_that_stay(graph); !stay.empty()) {
-    try {
-      return engine_over(graph, stay, options);
-    } catch (const Error&) {
-      // A release of ONNX Runtime that takes no addresses, or wants to look at these weights: the
-      // way below says what is wrong if something else is.
-    }
-  }
+  // The way below says what is wrong if it is something else than the addresses.
+  if (const auto stay = weights_that_stay(graph); !stay.empty())
+    if (auto engine = engine_over(graph, stay, options)) return engine;
   if (needed < kMaxSerialised)
     return std::make_unique<OrtEngine>(to_onnx(graph), nullptr, graph.name, &graph, options);
   const TemporaryFolder folder;

@@ -57,8 +57,8 @@ PartProfile measure_quietly(const Graph& part, int runs) {
 // Measures what a spread plan has and a profile has not.
 class SpreadMeasurement {
  public:
-  SpreadMeasurement(const LoadedPlan& plan, const std::string& source, Profile& known, int runs)
-      : loaded_(plan), plan_(plan.plan), source_(source), known_(known), runs_(runs) {}
+  SpreadMeasurement(const LoadedPlan& plan, Profile& known, int runs)
+      : loaded_(plan), plan_(plan.plan), known_(known), runs_(runs) {}
 
   void part(const PlacedPart& part) {
     const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
@@ -97,7 +97,6 @@ class SpreadMeasurement {
 
   const LoadedPlan& loaded_;
   const Plan& plan_;
-  const std::string& source_;
   Profile& known_;
   const int runs_;
   // Outputs by part.
@@ -145,9 +144,8 @@ std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<st
   return measured;
 }
 
-void measure_spread(const LoadedPlan& plan, const std::string& source, Profile& known, int runs,
-                    const Progress& progress) {
-  SpreadMeasurement measurement(plan, source, known, runs);
+void measure_spread(const LoadedPlan& plan, Profile& known, int runs, const Progress& progress) {
+  SpreadMeasurement measurement(plan, known, runs);
   std::int64_t done = 0;
   for (const PlacedPart& part : plan.plan.parts) {
     measurement.part(part);
@@ -192,7 +190,7 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                              .codec = request.codec,
                              .deadline = request.deadline,
                              .source = cluster.source});
-  measure_spread(result.plan, cluster.source, known, request.runs);
+  measure_spread(result.plan, known, request.runs);
   result.outcome = play_spread(result.plan, cluster, known, request.frames);
   for (std::size_t i = 0; i < pipeline.stages.size(); ++i) {
     const PipelineStage& stage = pipeline.stages[i];

@@ -21,7 +21,7 @@ std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<st
                                         const Progress& progress = {});
 
 // Parts and codecs of a spread plan, for prediction and simulation, likewise.
-void measure_spread(const LoadedPlan& plan, const std::string& source, Profile& known, int runs,
+void measure_spread(const LoadedPlan& plan, Profile& known, int runs,
                     const Progress& progress = {});
 
 // What a plan does when frames come as fast as it takes them, and for one frame alone.

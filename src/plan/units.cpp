@@ -188,14 +188,11 @@ class ProblemBuilder {
     problem_.shards.push_back(std::move(option));
   }
 
-  // Activations follow the work: those of the largest unit, by the share of the time.
+  // Activations: what goes in and out, and those of the largest unit by the share.
   Linear peak(std::size_t first, std::size_t last, const Sample& wide, const Sample& narrow) const {
     double largest = 0;
-    double seconds = 0;
-    for (std::size_t unit = first; unit <= last; ++unit) {
+    for (std::size_t unit = first; unit <= last; ++unit)
       largest = std::max(largest, static_cast<double>(problem_.units[unit].peak_bytes));
-      seconds += units_[unit].seconds;
-    }
     const double in = 4 * (wide.input + wide.output);
     const double in_narrow = 4 * (narrow.input + narrow.output);
     const double scaled = (in - in_narrow) / (wide.share - narrow.share);
