@@ -90,14 +90,6 @@ TEST(SpreadNetwork, MakesPlansThatComputeTheSame) {
     }
 }
 
-// What the planner says and what virtual time says of the measured parts.
-TEST(SpreadNetwork, PredictsWhatVirtualTimeFinds) {
-  const NetworkUnderStudy network = study();
-  Profile profile;
-  const SpreadResult result = spread_network(network, boards(3, 200), {.runs = 3}, profile);
-  EXPECT_NEAR(result.outcome.throughput * result.pipeline.period.count(), 1, 0.25);
-}
-
 TEST(SpreadNetwork, NamesTheLayerThatNoBoardHolds) {
   Profile profile;
   try {
