@@ -13,41 +13,50 @@
 namespace isthmus {
 namespace {
 
-// What a stream brought, and how it ended.
+// What a stream brought, and how it ended. A stream ends on a thread of the transport, possibly when
+// the test is over: what its handlers write to lives as long as they do.
 class Inbox {
  public:
   FlowHandlers handlers() {
     return {.on_message =
-                [this](FlowMessage message) {
-                  const std::lock_guard lock(mutex_);
-                  messages_.push_back(std::move(message));
-                  changed_.notify_all();
+                [state = state_](FlowMessage message) {
+                  const std::lock_guard lock(state->mutex);
+                  state->messages.push_back(std::move(message));
+                  state->changed.notify_all();
                 },
             .on_closed =
-                [this](const std::string& why) {
-                  const std::lock_guard lock(mutex_);
-                  closed_ = true;
-                  why_ = why;
-                  changed_.notify_all();
+                [state = state_](const std::string& why) {
+                  const std::lock_guard lock(state->mutex);
+                  state->closed = true;
+                  state->why = why;
+                  state->changed.notify_all();
                 }};
   }
   std::vector<FlowMessage> wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::seconds(20), [&] { return messages_.size() >= count; });
-    return messages_;
+    std::unique_lock lock(state_->mutex);
+    state_->changed.wait_for(lock, kLimit, [&] { return state_->messages.size() >= count; });
+    return state_->messages;
   }
   bool wait_closed() {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return closed_; });
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, kLimit, [&] { return state_->closed; });
   }
-  const std::string& why() const { return why_; }
+  std::string why() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->why;
+  }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<FlowMessage> messages_;
-  bool closed_ = false;
-  std::string why_;
+  static constexpr std::chrono::seconds kLimit{20};
+
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<FlowMessage> messages;
+    bool closed = false;
+    std::string why;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 // A server whose streams all go to one inbox.
