@@ -27,9 +27,21 @@ double single_throughput(const BoardResults& results, const BoardRow& of) {
   return 0;
 }
 
-Cell agreement(const std::optional<double>& real, double predicted) {
-  if (!real || predicted <= 0) return std::monostate{};
-  return predicted / *real;
+Cell rounded(double number) { return std::stod(fmt::format("{:.4g}", number)); }
+
+// Virtual over real; for memory expected over needed.
+Cell agreement(double real, double expected) {
+  if (real <= 0 || expected <= 0) return std::monostate{};
+  return rounded(expected / real);
+}
+
+void add_agreements(const BoardRow& row, std::vector<Cell>& cells) {
+  const BoardMeasurement real = row.real.value_or(BoardMeasurement{});
+  cells.push_back(agreement(real.throughput, row.throughput));
+  cells.push_back(agreement(real.p50_ms, row.p50_ms));
+  cells.push_back(agreement(real.p95_ms, row.p95_ms));
+  cells.push_back(agreement(real.alone_ms, row.latency_ms));
+  cells.push_back(agreement(real.memory, row.memory));
 }
 
 Table table_of(const BoardResults& results, const std::string& network) {
@@ -44,8 +56,12 @@ Table table_of(const BoardResults& results, const std::string& network) {
                           {.title = "memory", .format = NumberFormat::kBytes},
                           {.title = "stages"},
                           {.title = "bound by"},
+                          {.title = "not more, because"},
                           {.title = "virtual/real: frames/s"},
-                          {.title = "one frame v/r"}}};
+                          {.title = "p50"},
+                          {.title = "p95"},
+                          {.title = "one frame"},
+                          {.title = "memory, expected/real"}}};
   int boards = 0;
   for (const BoardRow& row : results.rows) {
     if (row.model != network) continue;
@@ -55,12 +71,12 @@ Table table_of(const BoardResults& results, const std::string& network) {
     if (!row.failure.empty()) {
       for (int i = 0; i < 5; ++i) cells.cells.emplace_back(std::monostate{});
       cells.cells.emplace_back(row.failure);
-      for (int i = 0; i < 3; ++i) cells.cells.emplace_back(std::monostate{});
+      cells.cells.resize(table.columns.size(), std::monostate{});
       table.rows.push_back(std::move(cells));
       continue;
     }
     const double single = single_throughput(results, row);
-    cells.cells.emplace_back(std::stod(fmt::format("{:.4g}", row.throughput)));
+    cells.cells.push_back(rounded(row.throughput));
     cells.cells.push_back(single > 0 ? Cell(row.throughput / single) : Cell(std::monostate{}));
     cells.cells.emplace_back(row.latency_ms);
     cells.cells.emplace_back(row.bytes_per_frame);
@@ -70,8 +86,8 @@ Table table_of(const BoardResults& results, const std::string& network) {
             ? fmt::format("{:.3g} to {:.3g} frames/s", row.least_throughput, row.most_throughput)
             : row.stages);
     cells.cells.emplace_back(row.bound);
-    cells.cells.push_back(agreement(row.real_throughput, row.throughput));
-    cells.cells.push_back(agreement(row.real_latency_ms, row.latency_ms));
+    cells.cells.emplace_back(row.not_more);
+    add_agreements(row, cells.cells);
     table.rows.push_back(std::move(cells));
   }
   return table;

@@ -16,6 +16,7 @@
 #include "engine/verify.h"
 #include "graph/cost.h"
 #include "graph/cuts.h"
+#include "lab/frames.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {
@@ -40,7 +41,7 @@ std::int64_t input_bytes(const Graph& graph) {
 
 // Compressed bytes of every inner tensor for one image.
 std::map<std::string, double> compressed_bytes(const Graph& graph, const InspectArgs& args) {
-  const auto inputs = image_inputs(graph, resolve_model(args.model), args.image, 1)(0);
+  const auto inputs = frame_inputs(graph, resolve_model(args.model), args.image, 1)(0);
   std::vector<std::string> names;
   for (const Node& node : graph.nodes)
     for (const std::string& output : node.outputs)

@@ -6,6 +6,7 @@
 #include "cli/board_output.h"
 #include "cli/command.h"
 #include "cli/lab_output.h"
+#include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
 
@@ -16,17 +17,22 @@ struct LabArgs {
   std::string scenario;
   std::string folder;
   int threads = 2;
+  // Of a scenario with boards, instead of its own.
+  std::string data;
   bool json = false;
+
+  std::string command() const {
+    return "isthmus lab " + scenario + (data.empty() ? "" : " --data " + data) + " -o " + folder;
+  }
 };
 
 void run_board_scenario(const LabArgs& args, const Json& document) {
   const std::filesystem::path file(args.scenario);
-  const BoardScenario scenario =
-      board_scenario_from_json(document, args.scenario, file.parent_path());
+  BoardScenario scenario = board_scenario_from_json(document, args.scenario, file.parent_path());
+  if (!args.data.empty()) scenario.data = args.data;
   const std::filesystem::path folder(args.folder);
   std::filesystem::create_directories(folder);
-  const BoardResults results = run_boards(
-      scenario, lab_options(folder, "isthmus lab " + args.scenario + " -o " + args.folder));
+  const BoardResults results = run_boards(scenario, lab_options(folder, args.command()));
   write_file(folder / "report.md", boards_markdown(results));
   if (args.json)
     std::cout << to_json(results).dump(2) << '\n';
@@ -39,8 +45,10 @@ void run(const LabArgs& args) {
   const Json document = read_document(args.scenario);
   if (is_board_scenario(document)) return run_board_scenario(args, document);
   const Scenario scenario = read_scenario(args.scenario);
-  LabOptions options =
-      lab_options(args.folder, "isthmus lab " + args.scenario + " -o " + args.folder);
+  if (!args.data.empty())
+    throw Error(ErrorKind::kInvalid,
+                "--data is for scenarios with boards; elsewhere each network names its own");
+  LabOptions options = lab_options(args.folder, args.command());
   options.threads = args.threads;
   const LabResults results = run_lab(scenario, options);
   write_file(std::filesystem::path(args.folder) / "report.html", report_page(args.folder));
@@ -62,6 +70,9 @@ void add_lab_command(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", args->folder, "Folder for results, traces and report")
       ->required();
+  command->add_option("--data", args->data,
+                      "Data set, folder or video to run and compare boards on, instead of the "
+                      "scenario's");
   command->add_option("--threads", args->threads, "Images at a time, for accuracies")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "core/statistics.h"
 #include "core/text.h"
+#include "lab/frames.h"
 #include "lab/spread_study.h"
 #include "lab/stage_plans.h"
 #include "plan/explain_pipeline.h"
@@ -82,7 +83,7 @@ double check(const NetworkUnderStudy& network, const SpreadResult& result,
              const PlanSpreadArgs& args) {
   const InputSource inputs =
       args.images.empty() ? random_inputs(network.graph, args.checked, /*seed=*/1)
-                          : image_inputs(network.graph, network.model, args.images, args.checked);
+                          : frame_inputs(network.graph, network.model, args.images, args.checked);
   const Partition partition =
       staged_partition(network.graph, stage_specs(result.problem, result.pipeline));
   VerifyOptions options;

@@ -12,9 +12,8 @@
 #include "core/json.h"
 #include "core/statistics.h"
 #include "core/text.h"
-#include "lab/clips.h"
 #include "lab/emulation.h"
-#include "lab/image_set.h"
+#include "lab/frames.h"
 #include "lab/replan.h"
 #include "lab/summary.h"
 #include "serve/source.h"
@@ -128,11 +127,11 @@ void run(RunArgs& args) {
   Cluster cluster = read_cluster(args.cluster);
   if (!args.real || !args.replan.empty()) fill_slowdowns(cluster, ladder.front());
   const PlanInput& input = ladder.front().plan.input;
-  args.clips.limit = args.limit;
-  const ImageSet images = takes_clips(input)
-                              ? open_clips(args.source, input, args.clips)
-                              : open_images(args.source, split_from_string(args.split), input,
-                                            args.limit, args.options.seed);
+  const ImageSet images = open_frames(args.source, input,
+                                      {.split = split_from_string(args.split),
+                                       .limit = args.limit,
+                                       .seed = args.options.seed,
+                                       .clips = args.clips});
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (!args.replan.empty()) {
     const std::string model = resolve_model(args.replan);
@@ -168,7 +167,8 @@ void add_options(CLI::App* command, RunArgs& args) {
       ->required();
   command->add_option("--cluster", args.cluster, "Machines and links; their agents must run")
       ->required();
-  command->add_option("--source", args.source, "Data set, folder, image, video, or camera:N")
+  command
+      ->add_option("--source", args.source, "Data set, folder, image, video, camera:N, or random")
       ->required();
   command->add_option("--split", args.split, "Of a data set: test or train")->capture_default_str();
   command->add_option("--rate", args.rate, "Frames a second; 0: the next when there is room")

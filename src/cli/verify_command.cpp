@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 #include "core/json.h"
 #include "engine/verify.h"
+#include "lab/frames.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {
@@ -33,7 +34,7 @@ void run(const VerifyArgs& args) {
   const Graph whole = load_model(resolve_model(whole_name));
   const InputSource inputs =
       args.images.empty() ? random_inputs(whole, args.limit, args.seed)
-                          : image_inputs(whole, resolve_model(whole_name), args.images, args.limit);
+                          : frame_inputs(whole, resolve_model(whole_name), args.images, args.limit);
   VerifyOptions options = args.options;
   options.expected_images = args.limit;
   const VerifyResult result =

@@ -22,9 +22,16 @@ Json to_json(const BoardRow& row) {
   json["boards_used"] = row.used;
   json["stages"] = row.stages;
   json["bound"] = row.bound;
+  if (!row.not_more.empty()) json["not_more"] = row.not_more;
+  if (row.p50_ms > 0) json["p50_ms"] = row.p50_ms;
+  if (row.p95_ms > 0) json["p95_ms"] = row.p95_ms;
   if (row.difference) json["max_relative_difference"] = *row.difference;
-  if (row.real_throughput) json["real_throughput"] = *row.real_throughput;
-  if (row.real_latency_ms) json["real_latency_ms"] = *row.real_latency_ms;
+  if (row.real)
+    json["real"] = {{"throughput", row.real->throughput},
+                    {"p50_ms", row.real->p50_ms},
+                    {"p95_ms", row.real->p95_ms},
+                    {"latency_ms", row.real->alone_ms},
+                    {"memory", row.real->memory}};
   return json;
 }
 

@@ -23,9 +23,11 @@ TEST(BoardResults, AreWrittenAsPublished) {
                           .throughput = 2,
                           .least_throughput = 1,
                           .most_throughput = 3,
+                          .not_more = "conv1 takes 1.00 s",
+                          .p50_ms = 9,
+                          .p95_ms = 11,
                           .difference = 1e-7,
-                          .real_throughput = 2,
-                          .real_latency_ms = 7});
+                          .real = BoardMeasurement{.throughput = 2, .alone_ms = 7}});
   results.rows.push_back({.model = "alexnet",
                           .boards = 2,
                           .method = "spatial",

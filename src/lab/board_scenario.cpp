@@ -51,8 +51,8 @@ void check(const BoardScenario& scenario, const Fields& fields) {
     if (count < 1 || count > 10'000) fields.fail("counts", "must be in 1..10000");
   if (!(scenario.unequal >= 1)) fields.fail("unequal", "must be at least 1");
   if (scenario.runs < 1 || scenario.frames < 4 || scenario.random_seeds < 1 ||
-      scenario.confirm_frames < 0)
-    fields.fail("runs", "must be positive, frames 4 or more");
+      scenario.confirm_frames < 0 || scenario.clip_stride < 1 || scenario.verify_images < 1)
+    fields.fail("runs", "must be positive, like clip_stride and verify_images; frames 4 or more");
 }
 
 }  // namespace
@@ -95,6 +95,10 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
       static_cast<int>(fields.integer("confirm_frames", scenario.confirm_frames));
   if (fields.has("confirm")) scenario.confirm = fields.strings("confirm");
   scenario.data = fields.string("data", scenario.data);
+  scenario.clip_stride = static_cast<int>(fields.integer("clip_stride", scenario.clip_stride));
+  scenario.verify_images =
+      static_cast<int>(fields.integer("verify_images", scenario.verify_images));
+  scenario.mode = read_lab_mode(fields);
   if (fields.has("layers")) scenario.layers = fields.boolean("layers");
   if (fields.has("verify")) scenario.verify = fields.boolean("verify");
   check(scenario, fields);

@@ -7,6 +7,7 @@
 
 #include "core/json_fwd.h"
 #include "core/link_profile.h"
+#include "lab/scenario.h"
 #include "lab/spread_study.h"
 #include "plan/cluster.h"
 
@@ -38,8 +39,14 @@ struct BoardScenario {
   // Frames that are played for real, on processes of this machine, of the methods named here.
   int confirm_frames = 0;
   std::vector<std::string> confirm;
-  // Images for them.
+  // What they and the comparison with the whole are made on: images of this set, or clips of them
+  // with every `clip_stride`-th; a network that takes neither gets random tensors.
   std::string data = "signs";
+  int clip_stride = 1;
+  // Images on which each plan is compared with the whole.
+  int verify_images = 2;
+  // Of the real runs.
+  LabMode mode = LabMode::kProcess;
   // Time and memory of every unit on a board.
   bool layers = false;
   // The outputs of every plan are compared with the whole network's.

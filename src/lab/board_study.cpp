@@ -11,9 +11,11 @@
 #include "core/json.h"
 #include "core/statistics.h"
 #include "engine/verify.h"
-#include "lab/board_machines.h"
+#include "lab/board_confirm.h"
+#include "lab/frames.h"
 #include "plan/costs.h"
 #include "plan/devices.h"
+#include "plan/explain_pipeline.h"
 #include "plan/procedure.h"
 
 namespace isthmus {
@@ -184,18 +186,23 @@ class BoardCase {
     return better;
   }
 
-  void describe(BoardRow& row, const SpreadResult& result) const {
+  void describe(BoardRow& row, const SpreadResult& result) {
     row.throughput = row.least_throughput = row.most_throughput = result.outcome.throughput;
     row.latency_ms = 1e3 * result.outcome.alone.count();
     row.stages = stages_of(result.problem, result.pipeline);
     row.bound = result.pipeline.bound;
+    row.not_more = not_more(result.problem, cluster_, result.pipeline, scenario_.objective);
+    row.p50_ms = 1e3 * result.outcome.latency_p50.count();
+    row.p95_ms = 1e3 * result.outcome.latency_p95.count();
     row.used = machines_used(result.pipeline);
     const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, profile_);
     for (const EdgeCost& edge : costs.edges) row.bytes_per_frame += edge.message_bytes;
-    for (const Machine& machine : cluster_.machines)
-      if (machine.name != cluster_.source)
-        row.memory = std::max(
-            row.memory, static_cast<double>(memory_footprint(result.plan.plan, costs, machine)));
+    row.memory = 0;
+    for (const Machine& machine : cluster_.machines) {
+      if (machine.name == cluster_.source) continue;
+      const auto memory = static_cast<double>(memory_footprint(result.plan.plan, costs, machine));
+      if (memory > row.memory) row.memory = memory, heaviest_ = machine.name;
+    }
   }
 
   // Every one measured and played as the others are.
@@ -204,26 +211,31 @@ class BoardCase {
     if (!shards) problem.shards.clear();
     std::vector<double> throughputs;
     std::vector<double> latencies;
+    double difference = 0;
     for (int seed = 1; seed <= scenario_.random_seeds; ++seed) {
       const SpreadResult result = spread_as(
           network_, cluster_, request_, problem,
           random_assignment(problem, cluster_, static_cast<std::uint64_t>(seed)), profile_);
       throughputs.push_back(result.outcome.throughput);
       latencies.push_back(1e3 * result.outcome.alone.count());
+      if (scenario_.verify) difference = std::max(difference, verify(result));
       if (seed == 1) describe(row, result);
     }
+    if (scenario_.verify) row.difference = difference;
     row.throughput = quantile(throughputs, 0.5);
     row.latency_ms = quantile(latencies, 0.5);
     row.least_throughput = quantile(throughputs, 0);
     row.most_throughput = quantile(throughputs, 1);
-    row.bound = row.stages = "";
+    row.bound = row.stages = row.not_more = "";
   }
 
   double verify(const SpreadResult& result) const {
     const Partition partition =
         staged_partition(network_.graph, stage_specs(result.problem, result.pipeline));
-    const VerifyResult verified =
-        verify_partition(network_.graph, partition, random_inputs(network_.graph, 1, /*seed=*/1));
+    const VerifyResult verified = verify_partition(
+        network_.graph, partition,
+        frame_inputs(network_.graph, network_.model, frames_for(scenario_, network_.input),
+                     scenario_.verify_images));
     if (!verified.equal)
       throw Error(ErrorKind::kInvalid,
                   fmt::format("the parts differ from the whole at {} by {:.3g}",
@@ -232,29 +244,12 @@ class BoardCase {
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
-    if (network_.input.width == 0) return;
-    options_.say(fmt::format("{} on {} boards, {}: {} real frames", network_.name, boards_,
-                             row.method, scenario_.confirm_frames));
-    const std::filesystem::path folder =
-        options_.folder / "real" /
-        fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
-    BoardMachines machines(cluster_, folder);
-    const int in_flight = 3 * boards_;
-    row.real_throughput =
-        throughput(machines.run({.plan = result.plan,
-                                 .data = scenario_.data,
-                                 .frames = std::max(scenario_.confirm_frames, 2 * in_flight),
-                                 .in_flight = in_flight}));
-    // The first frame of each replica finds everything cold.
-    const std::size_t cold = 2 * static_cast<std::size_t>(row.used);
-    const Trace alone = machines.run({.plan = result.plan,
-                                      .data = scenario_.data,
-                                      .frames = static_cast<int>(cold) + 2 * row.used + 3,
-                                      .in_flight = 1});
-    std::vector<double> latencies;
-    for (std::size_t i = cold; i < alone.frames.size(); ++i)
-      latencies.push_back(1e3 * alone.frames[i].capture_to_output.count());
-    row.real_latency_ms = quantile(latencies, 0.5);
+    options_.say(
+        fmt::format("{} on {} boards, {}: real frames", network_.name, boards_, row.method));
+    row.real =
+        run_for_real(scenario_, cluster_, result.plan, result.outcome.in_flight, heaviest_,
+                     options_.folder / "real" /
+                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec));
   }
 
   const BoardScenario& scenario_;
@@ -265,6 +260,8 @@ class BoardCase {
   const SpreadRequest request_;
   Cluster cluster_;
   PipelineProblem problem_;
+  // The board that takes the most memory in the plan described last.
+  std::string heaviest_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/results.h"
+#include "lab/board_confirm.h"
 #include "lab/board_scenario.h"
 #include "lab/experiment.h"
 
@@ -34,11 +35,16 @@ struct BoardRow {
   int used = 0;
   std::string stages;
   std::string bound;
+  // What forbids more: the layer, the edge or the boundaries (plan/explain_pipeline.h); "" where
+  // nothing does.
+  std::string not_more;
+  // Of frames that come as fast as they are taken, in virtual time; 0 for random assignments.
+  double p50_ms = 0;
+  double p95_ms = 0;
   // Against the whole, where it was verified.
   std::optional<double> difference;
   // Played for real.
-  std::optional<double> real_throughput;
-  std::optional<double> real_latency_ms;
+  std::optional<BoardMeasurement> real;
 };
 
 // A unit of a network on one board.

@@ -37,7 +37,8 @@ class Experiment {
   Experiment(const Scenario& scenario, const LabOptions& options)
       : scenario_(scenario),
         options_(options),
-        machines_(scenario.mode, options.folder / "traces") {
+        machines_(scenario.mode, camera_and_server(scenario.device, scenario.server),
+                  options.folder / "traces") {
     results_.title = scenario.name;
     results_.date = utc_date();
     results_.seed = scenario.seed;

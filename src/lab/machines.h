@@ -1,61 +1,81 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/trace.h"
 #include "lab/child_process.h"
-#include "lab/network_namespace.h"
+#include "lab/control_group.h"
+#include "lab/machine_namespaces.h"
 #include "lab/scenario.h"
 #include "plan/plan.h"
 
 namespace isthmus {
 
-// What the device of a lab is to do.
+// What the source of a lab is to do.
 struct LabRun {
   LoadedPlan plan;
-  // Machines and the one link between them; the server's address is filled in.
+  // The lab's machines and what lies between them; slowdowns must be filled, agents' addresses are
+  // filled in.
   Cluster cluster;
-  // Test images of this data set.
+  // Where frames come from (lab/frames.h), and in a clip every so many images one.
   std::string data;
+  int clip_stride = 1;
+  // At most so many, at least `min_frames`, as many as fit in `cell_time`.
   int frames = 20;
   int min_frames = 5;
   Seconds cell_time{2};
+  // A second; 0: the next when there is room.
   double rate = 0;
+  int in_flight = 1;
+  // 0: the plan's.
+  Seconds deadline{0};
   std::uint64_t seed = 1;
 };
 
-// The machines of a lab as processes on this one: the server an agent that lives as long as this,
-// the device a program that runs once for each LabRun. In namespace mode each has a network of its
-// own.
+// The machines of a lab as processes on this one: an agent for each but the source, which lives as
+// long as this, and `isthmus run` for the source, once for each LabRun. In namespace mode each has
+// a network of its own, and an agent no more memory and cores than its machine.
 class LabMachines {
  public:
-  // Starts the server; its output goes to `folder`. Throws Error{kUnavailable} if it does not come
-  // up.
-  LabMachines(LabMode mode, const std::filesystem::path& folder);
+  // Starts the agents; their output goes to `folder`. Of the cluster only names, memory and cores
+  // count here. Throws Error{kUnavailable} if one does not come up, and what MachineNamespaces and
+  // ControlGroup throw.
+  LabMachines(LabMode mode, const Cluster& cluster, const std::filesystem::path& folder);
 
-  // Plan, cluster file and the device's output stay in `folder`. Throws Error{kUnavailable} with
+  // Plan, cluster file and the source's output stay in `folder`. Throws Error{kUnavailable} with
   // the last line that a failed program said.
   Trace run(const LabRun& run, const std::filesystem::path& folder);
 
-  // Bytes that the device's interface has sent so far, link headers included; only in namespace
+  // The most bytes that an agent has had in memory at once so far, its libraries among them.
+  std::int64_t peak_memory(const std::string& machine) const;
+
+  // Bytes that a machine's interface has sent so far, link headers included; 0 outside namespace
   // mode.
-  std::int64_t device_sent_bytes() const;
+  std::int64_t sent_bytes(const std::string& machine) const;
 
  private:
-  // A certificate for the server's address, which is not loopback in namespace mode.
-  void make_certificate(const std::filesystem::path& folder);
-  std::vector<std::string> device_command(const LabRun& run,
-                                          const std::filesystem::path& folder) const;
-  std::vector<std::string> on(const std::string& machine, std::vector<std::string> command) const;
+  struct Agent {
+    // Destroyed after the process.
+    std::unique_ptr<ControlGroup> limits;
+    std::unique_ptr<ChildProcess> process;
+    std::string address;
+  };
 
-  std::unique_ptr<NamespacePair> namespaces_;
-  std::unique_ptr<ChildProcess> server_;
-  std::string address_;
+  void start(const Machine& machine, const std::filesystem::path& folder);
+  // One for all machines, whose addresses are not loopback in namespace mode.
+  void make_certificate(const Cluster& cluster, const std::filesystem::path& folder);
+  std::vector<std::string> source_command(const LabRun& run,
+                                          const std::filesystem::path& folder) const;
+
+  std::string source_;
+  std::unique_ptr<MachineNamespaces> namespaces_;
   std::filesystem::path certificate_;
   std::filesystem::path key_;
+  std::map<std::string, Agent> agents_;
 };
 
 }  // namespace isthmus

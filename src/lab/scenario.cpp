@@ -101,14 +101,18 @@ Scenario scenario_from_json(const Json& document, const std::string& where,
     scenario.networks.push_back(read_network(network));
   scenario.strategies = fields.strings("strategies");
   read_numbers(fields, scenario);
-  const std::string mode = fields.string("mode", "process");
-  if (mode != "process" && mode != "namespace") fields.fail("mode", "must be process or namespace");
-  scenario.mode = mode == "process" ? LabMode::kProcess : LabMode::kNamespace;
+  scenario.mode = read_lab_mode(fields);
   if (scenario.networks.empty()) fields.fail("networks", "must name at least one");
   if (scenario.links.empty()) fields.fail("links", "must name at least one");
   if (scenario.strategies.empty()) fields.fail("strategies", "must name at least one");
   fields.finish();
   return scenario;
+}
+
+LabMode read_lab_mode(Fields& fields) {
+  const std::string mode = fields.string("mode", "process");
+  if (mode != "process" && mode != "namespace") fields.fail("mode", "must be process or namespace");
+  return mode == "process" ? LabMode::kProcess : LabMode::kNamespace;
 }
 
 Scenario read_scenario(const std::filesystem::path& file) {

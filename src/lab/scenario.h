@@ -44,6 +44,9 @@ enum class LabMode : std::uint8_t {
   kNamespace,  // Root: network namespaces, veth and tc tbf; latency in net/.
 };
 
+// The field `mode`: process, the default, or namespace.
+LabMode read_lab_mode(Fields& fields);
+
 // Every strategy over every link for every network.
 struct Scenario {
   std::string name;

@@ -163,8 +163,9 @@ SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const 
       if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
     return seconds;
   };
+  const int in_flight = 3 * static_cast<int>(machines_of(plan.plan).size());
   SimOptions options{.frames = frames,
-                     .max_in_flight = 3 * static_cast<int>(machines_of(plan.plan).size()),
+                     .max_in_flight = in_flight,
                      .deadline = Seconds{1e6},
                      .local_fallback = false,
                      .record_spans = false};
@@ -176,7 +177,8 @@ SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const 
   return {.throughput = throughput(full),
           .latency_p50 = Seconds{quantile(seconds, 0.5)},
           .latency_p95 = Seconds{quantile(seconds, 0.95)},
-          .alone = Seconds{quantile(alone, 0.5)}};
+          .alone = Seconds{quantile(alone, 0.5)},
+          .in_flight = in_flight};
 }
 
 SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,

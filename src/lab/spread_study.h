@@ -32,6 +32,8 @@ struct SpreadOutcome {
   Seconds latency_p95{0};
   // Of a frame that meets nobody.
   Seconds alone{0};
+  // Frames on their way at once when they come as fast as they are taken.
+  int in_flight = 0;
 };
 SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames);

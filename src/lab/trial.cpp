@@ -124,17 +124,22 @@ void Trial::add(LoadedPlan plan, const NetworkUnderStudy& network) {
   plans_.push_back(std::move(plan));
 }
 
+Cluster camera_and_server(const Machine& device, const Machine& server) {
+  Cluster cluster;
+  cluster.machines = {device, server};
+  cluster.machines[0].name = cluster.source = kDevice;
+  cluster.machines[1].name = kServer;
+  cluster.machines[1].address = "127.0.0.1:1";
+  return cluster;
+}
+
 const NetworkUnderStudy& Trial::network_of(const std::string& strategy) const {
   return strategy == kSmall ? *small_ : network_;
 }
 
 Cluster Trial::cluster_on(const LinkProfile& link, const NetworkUnderStudy& network) const {
-  Cluster cluster;
-  cluster.machines = {spec_.device.value_or(scenario_.device),
-                      spec_.server.value_or(scenario_.server)};
-  cluster.machines[0].name = cluster.source = kDevice;
-  cluster.machines[1].name = kServer;
-  cluster.machines[1].address = "127.0.0.1:1";
+  Cluster cluster = camera_and_server(spec_.device.value_or(scenario_.device),
+                                      spec_.server.value_or(scenario_.server));
   cluster.links.push_back({.a = kDevice, .b = kServer, .up = link, .down = link});
   set_slowdowns(cluster, network.name, network.work, network.measured);
   return cluster;

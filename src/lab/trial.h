@@ -30,6 +30,10 @@ struct LabCosts {
   PlayCosts play;
 };
 
+// The machines of a scenario with one of each, by the names that plans know; an address is to be
+// filled in, and there is no link yet.
+Cluster camera_and_server(const Machine& device, const Machine& server);
+
 // One network of a scenario: its candidates, what they cost here, and how accurate they are.
 class Trial {
  public:

@@ -91,6 +91,32 @@ std::string indivisible(const PipelineProblem& problem, const PipelinePlan& plan
       shared ? "sharing it would not pay for its messages" : "has no way to be shared");
 }
 
+// All bytes of the messages of a tensor that goes into stage `s` for one frame.
+std::int64_t bytes_into(const PipelineProblem& problem, const PipelinePlan& plan, std::size_t s) {
+  const PipelineStage& stage = plan.stages[s];
+  const std::int64_t whole = s == 0 ? problem.in_bytes : problem.units[stage.first - 1].out_bytes;
+  if (stage.mode == StageMode::kShards) {
+    double bytes = 0;
+    for (const double share : stage.shares)
+      bytes += problem.shards[stage.option].in_bytes.at(share);
+    return static_cast<std::int64_t>(bytes);
+  }
+  const bool stays = s > 0 && plan.stages[s - 1].mode == StageMode::kSingle &&
+                     stage.mode == StageMode::kSingle &&
+                     plan.stages[s - 1].machines == stage.machines;
+  return stays ? 0 : whole;
+}
+
+// "conv2_1, 1.2 MB a frame": where a plan sends the most.
+std::string largest_message(const PipelineProblem& problem, const PipelinePlan& plan) {
+  std::size_t largest = 0;
+  for (std::size_t s = 1; s < plan.stages.size(); ++s)
+    if (bytes_into(problem, plan, s) > bytes_into(problem, plan, largest)) largest = s;
+  const std::size_t first = plan.stages[largest].first;
+  return fmt::format("{}, {} a frame", first == 0 ? "the input" : problem.units[first - 1].until,
+                     format_bytes(static_cast<double>(bytes_into(problem, plan, largest))));
+}
+
 // What the plan for links that cost nothing would be held up by on the real ones.
 std::string forbidding_edge(const PipelineProblem& problem, const Cluster& cluster,
                             const PipelinePlan& plan, PipelineObjective objective) {
@@ -104,7 +130,8 @@ std::string forbidding_edge(const PipelineProblem& problem, const Cluster& clust
     text += fmt::format("; on these links that plan takes {}: {}",
                         format_seconds(real->period.count()), real->bound);
   if (real && objective == PipelineObjective::kLatency)
-    text += "; on these links that plan takes " + format_seconds(real->latency.count());
+    text += fmt::format("; on these links that plan takes {} and sends most of {}",
+                        format_seconds(real->latency.count()), largest_message(problem, free));
   return text;
 }
 
@@ -118,6 +145,18 @@ std::string uneven(const PipelinePlan& plan, const SpeedUp& speed) {
       "stages take {} to {}; no other boundaries, shards or replicas found divide "
       "the work more evenly",
       format_seconds(least.period.count()), format_seconds(most.period.count()));
+}
+
+std::vector<std::string> reasons_for_no_more(const PipelineProblem& problem, const Cluster& cluster,
+                                             const PipelinePlan& plan, const SpeedUp& speed,
+                                             PipelineObjective objective) {
+  std::vector<std::string> reasons{indivisible(problem, plan),
+                                   forbidding_edge(problem, cluster, plan, objective)};
+  std::erase(reasons, "");
+  if (reasons.empty() && objective == PipelineObjective::kThroughput)
+    reasons.push_back(uneven(plan, speed));
+  std::erase(reasons, "");
+  return reasons;
 }
 
 std::string speed_up_line(const SpeedUp& speed) {
@@ -145,6 +184,14 @@ SpeedUp speed_up(const PipelineProblem& problem, const Cluster& cluster, const P
           .single = name};
 }
 
+std::string not_more(const PipelineProblem& problem, const Cluster& cluster,
+                     const PipelinePlan& given, PipelineObjective objective) {
+  const PipelinePlan plan = evaluated(problem, cluster, given);
+  const SpeedUp speed = speed_up(problem, cluster, plan, objective);
+  return fmt::format(
+      "{}", fmt::join(reasons_for_no_more(problem, cluster, plan, speed, objective), "; "));
+}
+
 std::vector<std::string> explain_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                                           const PipelinePlan& given, PipelineObjective objective) {
   const PipelinePlan plan = evaluated(problem, cluster, given);
@@ -160,13 +207,8 @@ std::vector<std::string> explain_pipeline(const PipelineProblem& problem, const 
                               format_seconds(plan.latency.count()), plan.bound));
   const SpeedUp speed = speed_up(problem, cluster, plan, objective);
   lines.push_back(speed_up_line(speed));
-  std::vector<std::string> reasons{indivisible(problem, plan),
-                                   forbidding_edge(problem, cluster, plan, objective)};
-  std::erase(reasons, "");
-  if (reasons.empty() && objective == PipelineObjective::kThroughput)
-    reasons.push_back(uneven(plan, speed));
-  for (const std::string& reason : reasons)
-    if (!reason.empty()) lines.push_back("not more: " + reason);
+  for (const std::string& reason : reasons_for_no_more(problem, cluster, plan, speed, objective))
+    lines.push_back("not more: " + reason);
   const auto idle = idle_machines(problem, cluster, plan);
   lines.push_back(idle.empty() ? "every machine has work"
                                : "idle, as they would not make it faster: " + list(idle));

@@ -15,6 +15,12 @@ namespace isthmus {
 std::vector<std::string> explain_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                                           const PipelinePlan& plan, PipelineObjective objective);
 
+// Of that, what keeps the plan from being better, "; " between several reasons: a layer that cannot
+// be shared, the edge on which a plan for free links would wait, or stages that are not even. ""
+// where nothing noticeable does.
+std::string not_more(const PipelineProblem& problem, const Cluster& cluster,
+                     const PipelinePlan& plan, PipelineObjective objective);
+
 // How many times the best single machine's frames per second (or 1 / latency) the plan reaches, and
 // would if all machines that may run stages shared the work evenly and nothing else took time. 0
 // where no single machine holds the network.

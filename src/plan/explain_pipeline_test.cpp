@@ -54,6 +54,21 @@ TEST(ExplainPipeline, NamesTheEdgeThatForbidsMore) {
       << text;
 }
 
+TEST(ExplainPipeline, NamesTheEdgeThatDelaysOneFrame) {
+  PipelineProblem problem = pair(350'000'000);
+  problem.shards = {{.first = 1,
+                     .last = 1,
+                     .kind = "channel",
+                     .most = 2,
+                     .time = {0, 1},
+                     .in_bytes = {350e6, 0},
+                     .out_bytes = {0, 100}}};
+  const PipelinePlan plan = plan_pipeline(problem, boards({1, 1}), PipelineObjective::kLatency);
+  const std::string text = not_more(problem, boards({1, 1}), plan, PipelineObjective::kLatency);
+  EXPECT_TRUE(has(text, "if links cost nothing it would be 1.50 s")) << text;
+  EXPECT_TRUE(has(text, "sends most of conv1, 700 MB a frame")) << text;
+}
+
 TEST(ExplainPipeline, SaysThatNoMachineHoldsTheNetwork) {
   PipelineProblem problem = pair(1000);
   for (PipelineUnit& unit : problem.units) unit.weight_bytes = 100'000'000;

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+
+#include "lab/board_scenario.h"
+
+namespace isthmus {
+
+// A plan played for real, as play_spread plays it in virtual time.
+struct BoardMeasurement {
+  // Frames a second, and milliseconds of a frame, when they come as fast as they are taken.
+  double throughput = 0;
+  double p50_ms = 0;
+  double p95_ms = 0;
+  // Of a frame that meets nobody.
+  double alone_ms = 0;
+  // The most bytes that the board of `heaviest` has had in memory.
+  double memory = 0;
+};
+
+// Runs the plan on processes of this machine, `confirm_frames` or as many as fill it three times.
+// Programs' output, plan, cluster file and traces stay in `folder`. Throws what LabMachines throws.
+BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
+                              const LoadedPlan& plan, int in_flight, const std::string& heaviest,
+                              const std::filesystem::path& folder);
+
+// Where the frames of a scenario come from for a network of this input: its data, or "random" where
+// that has none for it.
+std::string frames_for(const BoardScenario& scenario, const PlanInput& input);
+
+}  // namespace isthmus
