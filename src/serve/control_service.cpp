@@ -49,8 +49,9 @@ class ControlService final : public v1::Agent::Service {
       machine_.blobs().check_room(chunk.size());
       const auto size = static_cast<std::size_t>(chunk.size());
       auto bytes = std::make_shared<std::vector<std::byte>>();
-      // Memory is taken for what comes, not for what is announced.
-      bytes->reserve(std::min(size, std::size_t{64} << 20));
+      // Addresses for all that is announced, as a vector that grows would hold most of it twice; the
+      // kernel gives memory for what comes.
+      bytes->reserve(size);
       do {
         if (chunk.data().size() > size - bytes->size())
           throw Error(ErrorKind::kInvalid,
