@@ -95,15 +95,28 @@ bool fits(const Shape& wanted, const Shape& given) {
   return true;
 }
 
+// Weights of which the model has the addresses only, and which must live as long as the session.
+struct EngineWeights {
+  // Read where they are. By name.
+  std::map<std::string, Tensor> stay;
+  // Read where they are, or laid out anew, as optimisations decide.
+  std::vector<Tensor> looked_into;
+
+  std::int64_t bytes_that_stay() const {
+    std::int64_t bytes = 0;
+    for (const auto& [name, tensor] : stay)
+      bytes += static_cast<std::int64_t>(tensor.bytes().size());
+    return bytes;
+  }
+};
+
 class OrtEngine final : public Engine {
  public:
-  // Either `bytes`, or `file` where that is not null. `weights` are those whose addresses stand in
-  // the bytes. `graph` may be null; it lends its node names to messages while this constructor
-  // runs.
+  // Either `bytes`, or `file` where that is not null. `graph` may be null; it lends its node names
+  // to messages while this constructor runs.
   OrtEngine(std::string_view bytes, const std::filesystem::path* file, std::string name,
-            const Graph* graph, const EngineOptions& options,
-            const std::map<std::string, Tensor>& weights = {})
-      : name_(std::move(name)), weights_(weights) {
+            const Graph* graph, const EngineOptions& options, EngineWeights weights = {})
+      : name_(std::move(name)), weights_(std::move(weights)) {
     check(options, name_);
     if (options.memory_limit > 0) budget_ = std::make_shared<MemoryBudget>(options.memory_limit);
     const MemoryBudget::Use use(budget_.get());
@@ -111,24 +124,23 @@ class OrtEngine final : public Engine {
       Ort::Env& env = environment();
       Ort::SessionOptions ort_options = session_options(options, prepack);
       weight_values_.clear();
-      for (const auto& [weight, tensor] : weights_)
+      for (const auto& [weight, tensor] : weights_.stay)
         ort_options.AddInitializer(weight.c_str(), weight_values_.emplace_back(wrap(tensor)));
       return file ? Ort::Session(env, file->c_str(), ort_options)
                   : Ort::Session(env, bytes.data(), bytes.size(), ort_options);
     };
     try {
-      if (budget_)
-        for (const auto& [weight, tensor] : weights_)
-          budget_->charge(static_cast<std::int64_t>(tensor.bytes().size()));
+      if (budget_) budget_->charge(weights_.bytes_that_stay());
       try {
         // Of weights that are shared a copy would be one too many; a product with one row gains
         // nothing by it.
-        session_ = open(/*prepack=*/weights_.empty());
+        session_ = open(/*prepack=*/weights_.stay.empty());
       } catch (const Ort::Exception&) {
         // The weights may fit where they and their copies together do not.
-        if (!budget_ || !weights_.empty()) throw;
+        if (!budget_ || !weights_.stay.empty()) throw;
         session_ = open(/*prepack=*/false);
       }
+      if (budget_) charge_weights_in_place();
       inputs_ = specs(session_.GetInputCount(), /*input=*/true);
       outputs_ = specs(session_.GetOutputCount(), /*input=*/false);
     } catch (const Ort::Exception& e) {
@@ -169,6 +181,14 @@ class OrtEngine final : public Engine {
     std::shared_ptr<MemoryBudget> budget;
     Ort::Value value;
   };
+
+  // Weights that were looked into and have no copy in the session are read where they are, too.
+  void charge_weights_in_place() {
+    std::int64_t bytes = weights_.bytes_that_stay() - budget_->held();
+    for (const Tensor& tensor : weights_.looked_into)
+      bytes += static_cast<std::int64_t>(tensor.bytes().size());
+    if (bytes > 0) budget_->charge(bytes);
+  }
 
   std::vector<TensorSpec> specs(std::size_t count, bool input) const {
     Ort::AllocatorWithDefaultOptions allocator;
@@ -231,7 +251,7 @@ class OrtEngine final : public Engine {
 
   std::string name_;
   // Before the session, which reads them where they are.
-  std::map<std::string, Tensor> weights_;
+  EngineWeights weights_;
   std::deque<Ort::Value> weight_values_;
   // Before the session, whose memory is charged to it.
   std::shared_ptr<MemoryBudget> budget_;
@@ -251,11 +271,18 @@ std::int64_t weight_bytes(const Graph& graph) {
   return bytes;
 }
 
-// Weights that a session may read where they are: of large matrix products, which no optimisation
+constexpr std::size_t kMinAddressedBytes = 64 << 10;
+constexpr std::uintptr_t kWeightAlignment = 16;
+
+bool can_be_addressed(const Initializer& initializer) {
+  const auto bytes = initializer.tensor.bytes();
+  return initializer.opaque.empty() && bytes.size() >= kMinAddressedBytes &&
+         reinterpret_cast<std::uintptr_t>(bytes.data()) % kWeightAlignment == 0;
+}
+
+// Weights that a session reads where they are: of large matrix products, which no optimisation
 // looks into (those of convolutions are laid out anew). By name.
 std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
-  constexpr std::size_t kMinBytes = 64 << 10;
-  constexpr std::uintptr_t kAlignment = 16;
   std::map<std::string, Tensor> stay;
   std::set<std::string> others;
   for (const Node& node : graph.nodes) {
@@ -263,10 +290,8 @@ std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const auto initializer = graph.initializers.find(node.inputs[i]);
       if (initializer == graph.initializers.end()) continue;
-      const Tensor& tensor = initializer->second.tensor;
-      const auto address = reinterpret_cast<std::uintptr_t>(tensor.bytes().data());
-      if (is_product && i == 1 && tensor.bytes().size() >= kMinBytes && address % kAlignment == 0)
-        stay.emplace(node.inputs[i], tensor);
+      if (is_product && i == 1 && can_be_addressed(initializer->second))
+        stay.emplace(node.inputs[i], initializer->second.tensor);
       else
         others.insert(node.inputs[i]);
     }
@@ -277,14 +302,25 @@ std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
   return stay;
 }
 
-// Nothing where ONNX Runtime takes no addresses, or wants to look at these weights.
-std::unique_ptr<Engine> engine_over(const Graph& graph, const std::map<std::string, Tensor>& stay,
-                                    const EngineOptions& options) {
+// The session gets the addresses of all large weights: a model with the weights in it would be held
+// three times while it is loaded (the bytes, the parsed message, the session's tensors). Nothing
+// where ONNX Runtime takes no addresses.
+std::unique_ptr<Engine> engine_by_address(const Graph& graph, const EngineOptions& options) {
+  EngineWeights weights{.stay = weights_that_stay(graph)};
   std::set<std::string> names;
-  for (const auto& [name, tensor] : stay) names.insert(name);
+  for (const auto& [name, initializer] : graph.initializers) {
+    if (!can_be_addressed(initializer)) continue;
+    names.insert(name);
+    if (!weights.stay.contains(name)) weights.looked_into.push_back(initializer.tensor);
+  }
+  if (names.empty()) return nullptr;
+  // Optimisations that look into a weight want a model that has a path.
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "model.onnx";
+  write_file(file, to_onnx_by_address(graph, names));
   try {
-    return std::make_unique<OrtEngine>(to_onnx_by_address(graph, names), nullptr, graph.name,
-                                       &graph, options, stay);
+    return std::make_unique<OrtEngine>(std::string_view{}, &file, graph.name, &graph, options,
+                                       std::move(weights));
   } catch (const Error&) {
     return nullptr;
   }
@@ -301,8 +337,7 @@ std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& opt
                     " exceeded: the weights alone take " +
                     format_bytes(static_cast<double>(needed)));
   // The way below says what is wrong if it is something else than the addresses.
-  if (const auto stay = weights_that_stay(graph); !stay.empty())
-    if (auto engine = engine_over(graph, stay, options)) return engine;
+  if (auto engine = engine_by_address(graph, options)) return engine;
   if (needed < kMaxSerialised)
     return std::make_unique<OrtEngine>(to_onnx(graph), nullptr, graph.name, &graph, options);
   const TemporaryFolder folder;

@@ -9,6 +9,12 @@
 #include "core/text.h"
 
 namespace isthmus {
+namespace {
+
+// Less is not worth a page, nor a file.
+constexpr std::size_t kMinMappedBytes = 64 << 10;
+
+}  // namespace
 
 bool is_hash(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -46,15 +52,41 @@ void BlobStore::check_room(std::int64_t bytes) const {
                   format_bytes(static_cast<double>(room)) + " (--memory, --cache)");
 }
 
-void BlobStore::put(const std::string& hash, Blob blob) {
-  if (sha256(blob.bytes()) != hash)
-    throw Error(ErrorKind::kInvalid, "blob " + hash.substr(0, 12) + " was damaged on the way");
-  const auto size = static_cast<std::int64_t>(blob.size());
-  check_room(size);
+BlobStore::Incoming::Incoming(BlobStore& store, std::string hash, std::int64_t size)
+    : store_(store), hash_(std::move(hash)), size_(static_cast<std::size_t>(size)) {
+  store_.check_room(size);
+  if (size_ >= kMinMappedBytes) file_ = std::make_unique<UnnamedFile>();
+}
+
+void BlobStore::Incoming::append(std::span<const std::byte> piece) {
+  if (piece.size() > size_ - received_)
+    throw Error(ErrorKind::kInvalid, "blob " + hash_.substr(0, 12) + " is larger than it said");
+  received_ += piece.size();
+  if (file_)
+    file_->append(piece);
+  else
+    bytes_.insert(bytes_.end(), piece.begin(), piece.end());
+}
+
+void BlobStore::Incoming::finish() {
+  Blob blob = file_ ? store_.mapped(file_->map()) : Blob(std::move(bytes_));
+  if (sha256(blob.bytes()) != hash_)
+    throw Error(ErrorKind::kInvalid, "blob " + hash_.substr(0, 12) + " was damaged on the way");
+  store_.add(hash_, std::move(blob));
+}
+
+void BlobStore::put(const std::string& hash, const Blob& blob) {
+  Incoming incoming(*this, hash, static_cast<std::int64_t>(blob.size()));
+  incoming.append(blob.bytes());
+  incoming.finish();
+}
+
+void BlobStore::add(const std::string& hash, Blob blob) {
   if (!folder_.empty()) {
     write_file(file_of(hash), blob.bytes());
     return;
   }
+  const auto size = static_cast<std::int64_t>(blob.size());
   const std::lock_guard lock(mutex_);
   while (limit_ > 0 && bytes_ + size > limit_ && !order_.empty()) {
     const auto oldest = blobs_.find(order_.front());
@@ -67,6 +99,13 @@ void BlobStore::put(const std::string& hash, Blob blob) {
   bytes_ += size;
 }
 
+Blob BlobStore::mapped(const std::shared_ptr<const MappedFile>& file) const {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(files_, [](const auto& known) { return known.expired(); });
+  files_.push_back(file);
+  return {file->bytes(), file};
+}
+
 Blob BlobStore::get(const std::string& hash) const {
   {
     const std::lock_guard lock(mutex_);
@@ -76,11 +115,17 @@ Blob BlobStore::get(const std::string& hash) const {
     throw Error(
         ErrorKind::kNotFound,
         "blob " + hash.substr(0, 12) + " is not here: it was not sent, or --memory is too small");
-  auto text = std::make_shared<const std::string>(read_file(file_of(hash)));
-  if (sha256(*text) != hash)
+  Blob blob = mapped(MappedFile::open(file_of(hash)));
+  if (sha256(blob.bytes()) != hash)
     throw Error(ErrorKind::kIo, "the file of blob " + hash.substr(0, 12) + " in " +
                                     folder_.string() + " is damaged: remove it");
-  return {std::as_bytes(std::span(*text)), text};
+  return blob;
+}
+
+void BlobStore::release_pages() const {
+  const std::lock_guard lock(mutex_);
+  for (const auto& known : files_)
+    if (const auto file = known.lock()) file->release_pages();
 }
 
 std::int64_t BlobStore::bytes() const {

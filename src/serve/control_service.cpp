@@ -45,22 +45,10 @@ class ControlService final : public v1::Agent::Service {
       v1::BlobChunk chunk;
       if (!reader->Read(&chunk) || !is_hash(chunk.hash()) || chunk.size() < 0)
         throw Error(ErrorKind::kInvalid, "a blob must begin with its hash and size");
-      const std::string hash = chunk.hash();
-      machine_.blobs().check_room(chunk.size());
-      const auto size = static_cast<std::size_t>(chunk.size());
-      auto bytes = std::make_shared<std::vector<std::byte>>();
-      // Addresses for all that is announced, as a vector that grows would hold most of it twice; the
-      // kernel gives memory for what comes.
-      bytes->reserve(size);
-      do {
-        if (chunk.data().size() > size - bytes->size())
-          throw Error(ErrorKind::kInvalid,
-                      "blob " + hash.substr(0, 12) + " is larger than it said");
-        const auto piece = std::as_bytes(std::span(chunk.data()));
-        bytes->insert(bytes->end(), piece.begin(), piece.end());
-      } while (reader->Read(&chunk));
-      const std::span<const std::byte> all = *bytes;
-      machine_.blobs().put(hash, Blob(all, std::move(bytes)));
+      BlobStore::Incoming blob(machine_.blobs(), chunk.hash(), chunk.size());
+      do blob.append(std::as_bytes(std::span(chunk.data())));
+      while (reader->Read(&chunk));
+      blob.finish();
     });
   }
 

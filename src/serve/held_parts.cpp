@@ -18,6 +18,25 @@ std::int64_t weight_bytes(const Graph& graph) {
   return bytes;
 }
 
+// Loading takes and frees blocks of the size of the weights several times over. While it goes on,
+// freed blocks go back to the system at once, so that they do not add up on a small board; what
+// remains goes back at its end.
+class LoadingMemory {
+ public:
+  LoadingMemory() { mallopt(M_MMAP_THRESHOLD, kWhileLoading); }
+  ~LoadingMemory() {
+    mallopt(M_MMAP_THRESHOLD, kOtherwise);
+    malloc_trim(0);
+  }
+  LoadingMemory(const LoadingMemory&) = delete;
+  LoadingMemory& operator=(const LoadingMemory&) = delete;
+
+ private:
+  static constexpr int kWhileLoading = 128 << 10;
+  // Frames' tensors are taken and freed all the time, without the system: glibc's upper limit.
+  static constexpr int kOtherwise = 32 << 20;
+};
+
 std::string text(std::int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
 
 }  // namespace
@@ -40,10 +59,8 @@ std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::st
     const std::lock_guard lock(mutex_);
     if (auto part = find_locked(hash)) return part;
   }
-  auto part = hold(name, hash, unbundle_part(hash, find), memory);
-  // Loading leaves freed blocks of the size of the weights, which a small board cannot spare.
-  malloc_trim(0);
-  return part;
+  const LoadingMemory loading;
+  return hold(name, hash, unbundle_part(hash, find), memory);
 }
 
 std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::string& hash,

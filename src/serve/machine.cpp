@@ -127,6 +127,8 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   for (const v1::EdgeTensor& edge : request.edges()) spec.edges.push_back(from_wire(edge));
   for (const auto& [part, hash] : request.bundles())
     spec.held[part] = parts_.hold(part, hash, find, request.memory());
+  // The engines have what they need of them.
+  blobs_.release_pages();
   const auto deployment = make_deployment(std::move(spec));
   if (deployment->largest_message() > kMaxMessageBytes)
     throw Error(ErrorKind::kUnsupported, "plan " + deployment->plan.name + " sends messages of " +

@@ -98,10 +98,26 @@ TEST(BlobStore, RefusesBytesOfAnotherHash) {
 }
 
 TEST(BlobStore, RefusesWhatDoesNotFitBeforeItTakesMemory) {
-  const BlobStore store({}, 10);
-  EXPECT_THROW(store.check_room(11), Error);
-  EXPECT_NO_THROW(store.check_room(10));
-  EXPECT_THROW(BlobStore().check_room(std::int64_t{1} << 40), Error);
+  BlobStore store({}, 10);
+  EXPECT_THROW(BlobStore::Incoming(store, sha256("x"), 11), Error);
+  EXPECT_NO_THROW(BlobStore::Incoming(store, sha256("x"), 10));
+  BlobStore unlimited;
+  EXPECT_THROW(BlobStore::Incoming(unlimited, sha256("x"), std::int64_t{1} << 40), Error);
+}
+
+TEST(BlobStore, TakesPiecesOfSmallAndLargeBlobs) {
+  BlobStore store;
+  for (const std::size_t size : {std::size_t{7}, std::size_t{300'000}}) {
+    const std::string text(size, 'w');
+    const std::string hash = sha256(text);
+    BlobStore::Incoming incoming(store, hash, static_cast<std::int64_t>(size));
+    incoming.append(std::as_bytes(std::span(text).first(3)));
+    incoming.append(std::as_bytes(std::span(text).subspan(3)));
+    EXPECT_THROW(incoming.append(std::as_bytes(std::span(text).first(1))), Error);
+    incoming.finish();
+    store.release_pages();
+    EXPECT_EQ(sha256(store.get(hash).bytes()), hash);
+  }
 }
 
 TEST(BlobStore, TheOldestMakeRoom) {
