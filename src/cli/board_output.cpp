@@ -56,7 +56,6 @@ Table table_of(const BoardResults& results, const std::string& network) {
                           {.title = "memory", .format = NumberFormat::kBytes},
                           {.title = "stages"},
                           {.title = "bound by"},
-                          {.title = "not more, because"},
                           {.title = "virtual/real: frames/s"},
                           {.title = "p50"},
                           {.title = "p95"},
@@ -86,7 +85,6 @@ Table table_of(const BoardResults& results, const std::string& network) {
             ? fmt::format("{:.3g} to {:.3g} frames/s", row.least_throughput, row.most_throughput)
             : row.stages);
     cells.cells.emplace_back(row.bound);
-    cells.cells.emplace_back(row.not_more);
     add_agreements(row, cells.cells);
     table.rows.push_back(std::move(cells));
   }
@@ -114,11 +112,24 @@ std::vector<Table> tables_of(const BoardResults& results) {
   return tables;
 }
 
+// A line for each row that says what forbids more.
+std::vector<std::string> limits_of(const BoardResults& results) {
+  std::vector<std::string> lines;
+  for (const BoardRow& row : results.rows)
+    if (!row.not_more.empty())
+      lines.push_back(
+          fmt::format("{} on {} boards, {}: {}", row.model, row.boards, row.codec, row.not_more));
+  return lines;
+}
+
 }  // namespace
 
 void print_boards(const BoardResults& results) {
   const TextOptions text{.color = isatty(STDOUT_FILENO) == 1};
   for (const Table& table : tables_of(results)) fmt::print("{}\n", to_text(table, text));
+  const auto limits = limits_of(results);
+  if (!limits.empty()) fmt::print("Not more, because\n");
+  for (const std::string& line : limits) fmt::print("  {}\n", line);
 }
 
 std::string boards_markdown(const BoardResults& results) {
@@ -126,6 +137,9 @@ std::string boards_markdown(const BoardResults& results) {
       fmt::format("# {}\n\n`{}`, {}, {} ({} cores).\n\n", results.title, results.command,
                   results.date, results.machine.cpu, results.machine.cores);
   for (const Table& table : tables_of(results)) text += to_markdown(table) + '\n';
+  const auto limits = limits_of(results);
+  if (!limits.empty()) text += "### not more, because\n\n";
+  for (const std::string& line : limits) text += "- " + line + '\n';
   return text;
 }
 

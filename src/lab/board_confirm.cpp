@@ -13,8 +13,8 @@ namespace {
 
 // Longer than any frame of a network on slow boards takes.
 constexpr Seconds kDeadline{600};
-// Frames alone that are counted, for each machine of the largest stage.
-constexpr int kAloneRounds = 2;
+// Frames alone that are counted.
+constexpr int kAloneFrames = 3;
 
 std::vector<double> latencies_after(const Trace& trace, int frames) {
   std::vector<double> milliseconds;
@@ -44,7 +44,7 @@ BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& clus
              .cluster = cluster,
              .data = frames_for(scenario, plan.plan.input),
              .clip_stride = scenario.clip_stride,
-             .frames = std::max(scenario.confirm_frames, 3 * in_flight),
+             .frames = std::max(scenario.confirm_frames, 2 * in_flight),
              .cell_time = Seconds{0},
              .in_flight = in_flight,
              .deadline = kDeadline};
@@ -52,7 +52,7 @@ BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& clus
   // The first frame of each replica finds everything cold.
   const int replicas = most_replicas(plan.plan);
   run.in_flight = 1;
-  run.frames = (1 + kAloneRounds) * replicas + 1;
+  run.frames = replicas + kAloneFrames;
   const Trace alone = machines.run(run, folder / "alone");
   // Those that fill the machines wait less than those that come after.
   const auto filled = latencies_after(full, in_flight);

@@ -18,7 +18,7 @@ struct BoardMeasurement {
   double memory = 0;
 };
 
-// Runs the plan on processes of this machine, `confirm_frames` or as many as fill it three times.
+// Runs the plan on processes of this machine, `confirm_frames` or as many as fill it twice.
 // Programs' output, plan, cluster file and traces stay in `folder`. Throws what LabMachines throws.
 BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
                               const LoadedPlan& plan, int in_flight, const std::string& heaviest,

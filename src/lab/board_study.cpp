@@ -168,6 +168,9 @@ class BoardCase {
          ++round)
       if (!improve(result, method)) break;
     describe(row, result);
+    // Of the others it is what they leave out.
+    if (method == "spread")
+      row.not_more = not_more(result.problem, cluster_, result.pipeline, scenario_.objective);
     if (scenario_.verify) row.difference = verify(result);
     if (scenario_.confirm_frames > 0 && std::ranges::count(scenario_.confirm, method) > 0)
       confirm(row, result);
@@ -191,7 +194,6 @@ class BoardCase {
     row.latency_ms = 1e3 * result.outcome.alone.count();
     row.stages = stages_of(result.problem, result.pipeline);
     row.bound = result.pipeline.bound;
-    row.not_more = not_more(result.problem, cluster_, result.pipeline, scenario_.objective);
     row.p50_ms = 1e3 * result.outcome.latency_p50.count();
     row.p95_ms = 1e3 * result.outcome.latency_p95.count();
     row.used = machines_used(result.pipeline);
@@ -226,7 +228,7 @@ class BoardCase {
     row.latency_ms = quantile(latencies, 0.5);
     row.least_throughput = quantile(throughputs, 0);
     row.most_throughput = quantile(throughputs, 1);
-    row.bound = row.stages = row.not_more = "";
+    row.bound = row.stages = "";
   }
 
   double verify(const SpreadResult& result) const {

@@ -35,8 +35,8 @@ struct BoardRow {
   int used = 0;
   std::string stages;
   std::string bound;
-  // What forbids more: the layer, the edge or the boundaries (plan/explain_pipeline.h); "" where
-  // nothing does.
+  // Of the method spread: what forbids more, the layer, the edge or the boundaries
+  // (plan/explain_pipeline.h); "" where nothing does.
   std::string not_more;
   // Of frames that come as fast as they are taken, in virtual time; 0 for random assignments.
   double p50_ms = 0;
