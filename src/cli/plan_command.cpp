@@ -180,7 +180,8 @@ void add_plan_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option(
       "--images", args->images,
-      "Whose training images calibrate codecs and sizes; the network's own set if not given");
+      "Whose training images calibrate codecs and sizes (with --objective: on whose test images "
+      "the parts are compared with the whole); the network's own set if not given");
   command->add_option("--server", args->server, "The machine to send to, if there are several");
   command->add_option("--strategies", args->strategies, "Candidates")
       ->delimiter(',')

@@ -81,9 +81,9 @@ void print(const Json& out, const PlanSpreadArgs& args) {
 // The whole against the parts, which must be equal.
 double check(const NetworkUnderStudy& network, const SpreadResult& result,
              const PlanSpreadArgs& args) {
-  const InputSource inputs =
-      args.images.empty() ? random_inputs(network.graph, args.checked, /*seed=*/1)
-                          : frame_inputs(network.graph, network.model, args.images, args.checked);
+  const std::string images =
+      args.images.empty() ? frames_from("signs", network.input) : args.images;
+  const InputSource inputs = frame_inputs(network.graph, network.model, images, args.checked);
   const Partition partition =
       staged_partition(network.graph, stage_specs(result.problem, result.pipeline));
   VerifyOptions options;

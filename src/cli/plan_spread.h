@@ -15,7 +15,8 @@ struct PlanSpreadArgs {
   std::string file;
   PipelineObjective objective = PipelineObjective::kThroughput;
   std::string codec = "f32";
-  // Whose test images the plan is checked on; random inputs if "".
+  // Whose test images, or clips of them, the plan is checked on; if "" the signs, or random inputs
+  // for a network that takes neither.
   std::string images;
   int checked = 2;
   double deadline_ms = 60'000;

@@ -32,17 +32,13 @@ int most_replicas(const Plan& plan) {
 
 }  // namespace
 
-std::string frames_for(const BoardScenario& scenario, const PlanInput& input) {
-  return input.width > 0 || takes_clips(input) ? scenario.data : kRandomFrames;
-}
-
 BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
                               const LoadedPlan& plan, int in_flight, const std::string& heaviest,
                               const std::filesystem::path& folder) {
   LabMachines machines(scenario.mode, cluster, folder);
   LabRun run{.plan = plan,
              .cluster = cluster,
-             .data = frames_for(scenario, plan.plan.input),
+             .data = frames_from(scenario.data, plan.plan.input),
              .clip_stride = scenario.clip_stride,
              .frames = std::max(scenario.confirm_frames, 2 * in_flight),
              .cell_time = Seconds{0},

@@ -24,8 +24,4 @@ BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& clus
                               const LoadedPlan& plan, int in_flight, const std::string& heaviest,
                               const std::filesystem::path& folder);
 
-// Where the frames of a scenario come from for a network of this input: its data, or "random" where
-// that has none for it.
-std::string frames_for(const BoardScenario& scenario, const PlanInput& input);
-
 }  // namespace isthmus

@@ -236,7 +236,7 @@ class BoardCase {
         staged_partition(network_.graph, stage_specs(result.problem, result.pipeline));
     const VerifyResult verified = verify_partition(
         network_.graph, partition,
-        frame_inputs(network_.graph, network_.model, frames_for(scenario_, network_.input),
+        frame_inputs(network_.graph, network_.model, frames_from(scenario_.data, network_.input),
                      scenario_.verify_images));
     if (!verified.equal)
       throw Error(ErrorKind::kInvalid,

@@ -36,6 +36,10 @@ ImageSet open_frames(const std::string& spec, const PlanInput& input, const Fram
   return open_images(spec, options.split, input, options.limit, options.seed);
 }
 
+std::string frames_from(const std::string& data, const PlanInput& input) {
+  return input.width > 0 || takes_clips(input) ? data : kRandomFrames;
+}
+
 InputSource frame_inputs(const Graph& graph, const std::string& model, const std::string& spec,
                          std::int64_t limit) {
   const PlanInput input = plan_input(graph, model);

@@ -27,6 +27,9 @@ struct FrameOptions {
 // neither image nor clip, which has only "random".
 ImageSet open_frames(const std::string& spec, const PlanInput& input, const FrameOptions& options);
 
+// `data`, or "random" for a network that takes neither image nor clip.
+std::string frames_from(const std::string& data, const PlanInput& input);
+
 // The same frames as the network's own input, normalised: to compare its parts with the whole on.
 InputSource frame_inputs(const Graph& graph, const std::string& model, const std::string& spec,
                          std::int64_t limit);
