@@ -1,8 +1,9 @@
 #include "plan/policy.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
+
+#include "plan/least_loaded.h"
 
 namespace isthmus {
 namespace {
@@ -19,22 +20,17 @@ const std::string* first_living(const std::vector<std::string>& machines,
   return found == machines.end() ? nullptr : &*found;
 }
 
-// The least loaded of those that live, of which there is one; equals take turns by frame number.
+// The least loaded of those that live, of which there is one.
 const std::string* least_loaded(const std::vector<std::string>& machines,
                                 const Situation& situation, std::uint32_t frame) {
-  if (situation.dead.empty() && situation.load.empty()) return &machines[frame % machines.size()];
-  Seconds least{std::numeric_limits<double>::infinity()};
-  std::vector<const std::string*> best;
+  std::vector<std::optional<Seconds>> loads;
+  loads.reserve(machines.size());
   for (const std::string& machine : machines) {
-    if (!lives(machine, situation.dead)) continue;
     const auto load = situation.load.find(machine);
     const Seconds time = load == situation.load.end() ? Seconds{0} : load->second;
-    if (time > least) continue;
-    if (time < least) best.clear();
-    least = time;
-    best.push_back(&machine);
+    loads.push_back(lives(machine, situation.dead) ? std::optional(time) : std::nullopt);
   }
-  return best[frame % best.size()];
+  return &machines[*LeastLoaded(loads).choose(frame)];
 }
 
 // What was chosen from each list of machines: parts spread over the same ones meet on one of them,
@@ -55,40 +51,46 @@ class Choices {
   std::vector<std::pair<const std::vector<std::string>*, const std::string*>> chosen_;
 };
 
-// Nothing if the plan needs a machine that is dead, which `reason` names then.
-std::optional<Route> route_by(const Plan& plan, const Situation& situation, std::uint32_t frame,
+// Without the machines of parts that are spread. Nothing if the plan needs a machine that is dead,
+// which `reason` names then.
+std::optional<Route> route_by(const Plan& plan, const std::set<std::string>& dead,
                               std::string& reason) {
   Route route;
-  if (situation.dead.contains(plan.sink)) {
+  if (dead.contains(plan.sink)) {
     reason = plan.sink + " is gone";
     return std::nullopt;
   }
-  Choices choices(situation, frame);
   for (const PlacedPart& part : plan.parts) {
-    const std::string* first = first_living(part.machines, situation.dead);
+    const std::string* first = first_living(part.machines, dead);
     if (first == nullptr) {
       reason = part.machines.front() + " is gone";
       return std::nullopt;
     }
-    if (part.placement == Placement::kSpread)
-      route.machine_of[part.name] = choices.from(part.machines);
-    else if (part.placement == Placement::kStandby)
-      route.machine_of[part.name] = *first;
+    if (part.placement == Placement::kStandby) route.machine_of[part.name] = *first;
   }
   return route;
 }
 
-// From the plan `first` of the ladder on; the local answer if none goes. `fits` may refuse a route.
-template <typename Fits>
-Route first_route(const std::vector<Plan>& ladder, std::size_t first, const Situation& situation,
-                  std::uint32_t frame, std::string reason, const Fits& fits) {
+void choose_replicas(const std::vector<Plan>& ladder, const Situation& situation,
+                     std::uint32_t frame, Route& route) {
+  Choices choices(situation, frame);
+  for (const PlacedPart& part : ladder[route.plan].parts)
+    if (part.placement == Placement::kSpread)
+      route.machine_of[part.name] = choices.from(part.machines);
+}
+
+// From the plan `first` of the ladder on; the local answer if none goes. `settle` completes a route
+// or refuses it.
+template <typename Settle>
+Route first_route(const std::vector<Plan>& ladder, std::size_t first,
+                  const std::set<std::string>& dead, std::string reason, const Settle& settle) {
   for (std::size_t i = first; i < ladder.size(); ++i) {
     std::string why_not;
-    auto route = route_by(ladder[i], situation, frame, why_not);
+    auto route = route_by(ladder[i], dead, why_not);
     if (route) {
       route->plan = i;
       route->reason = i == 0 ? "" : reason;
-      if (fits(*route)) return *route;
+      if (settle(*route)) return *route;
     }
     if (reason.empty()) reason = why_not;
   }
@@ -103,9 +105,15 @@ Seconds expected_load(std::span<const Seconds> times, int in_flight) {
   return times.empty() ? sum : (in_flight + 1) * sum / static_cast<double>(times.size());
 }
 
+Route first_living_plan(const std::vector<Plan>& ladder, const std::set<std::string>& dead) {
+  return first_route(ladder, 0, dead, "", [](Route&) { return true; });
+}
+
 Route admit_route(const std::vector<Plan>& ladder, const Situation& situation,
                   std::uint32_t frame) {
-  return first_route(ladder, 0, situation, frame, "", [](const Route&) { return true; });
+  Route route = first_living_plan(ladder, situation.dead);
+  if (route.plan < ladder.size()) choose_replicas(ladder, situation, frame, route);
+  return route;
 }
 
 std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& route) {
@@ -130,12 +138,13 @@ Route retry_route(const std::vector<Plan>& ladder, const Situation& situation, s
     if (reason.empty() && situation.dead.contains(machine)) reason = machine + " is gone";
   if (reason.empty()) reason = "refused";
   const Seconds spare = budget_left - local_time;
-  const auto fits = [&](const Route& route) {
+  const auto settle = [&](Route& route) {
+    choose_replicas(ladder, situation, frame, route);
     if (route.plan == failed.plan && route.machine_of == failed.machine_of) return false;
     const auto& predicted = ladder[route.plan].predicted;
     return spare > Seconds{0} && (!predicted || predicted->total <= spare);
   };
-  Route route = first_route(ladder, failed.plan, situation, frame, reason, fits);
+  Route route = first_route(ladder, failed.plan, situation.dead, reason, settle);
   route.reason = reason;
   return route;
 }

@@ -47,6 +47,11 @@ struct Route {
 // `standby` the first), else the local answer. Frame numbers break ties in turn.
 Route admit_route(const std::vector<Plan>& ladder, const Situation& situation, std::uint32_t frame);
 
+// What of admit_route stays as it is while no machine dies or comes back: the plan, the reason, and
+// the machines of `standby` parts. For a caller that chooses those of `spread` parts itself,
+// because it keeps the loads (plan/least_loaded.h).
+Route first_living_plan(const std::vector<Plan>& ladder, const std::set<std::string>& dead);
+
 // The machines without which a route fails, each once: those of its parts and its sink. Racing
 // machines are not among them, and none is for the local answer.
 std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& route);

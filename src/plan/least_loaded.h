@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/clock.h"
+
+namespace isthmus {
+
+// Which of several replicas takes a frame: the least loaded of those that live; equals take turns
+// by frame number, in the order of their list. Kept while loads change, so that neither a change
+// nor a choice looks at all replicas: both take log2(replicas) steps.
+class LeastLoaded {
+ public:
+  // The load of each replica (Situation::load); nothing for one that is dead.
+  explicit LeastLoaded(std::span<const std::optional<Seconds>> loads);
+
+  void set(std::size_t replica, std::optional<Seconds> load);
+
+  // Index of the replica for this frame: of n that are loaded least, the (frame modulo n)-th.
+  // Nothing if none lives.
+  std::optional<std::size_t> choose(std::uint32_t frame) const;
+
+ private:
+  // The least load below a node of the tree, and how many replicas have it; 0 if none lives there.
+  struct Least {
+    Seconds load{0};
+    std::uint32_t replicas = 0;
+
+    friend bool operator==(const Least&, const Least&) = default;
+  };
+  static Least leaf(std::optional<Seconds> load);
+  static Least least_of(const Least& left, const Least& right);
+
+  // A binary tree: the root at 1, below node i those at 2i and 2i + 1, the replicas from leaves_
+  // on.
+  std::size_t leaves_ = 1;
+  std::vector<Least> tree_;
+};
+
+}  // namespace isthmus
