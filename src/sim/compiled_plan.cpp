@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 namespace isthmus {
 namespace {
@@ -123,6 +124,35 @@ void number(CompiledPlan& plan, std::uint32_t source) {
   }
 }
 
+// The replicas of parts with one list of machines share a stand, so that a frame has no thousand of
+// them: unless another part, or the source, is on one of these machines.
+void number_stands(CompiledPlan& plan) {
+  constexpr std::uint32_t kNone = 0xffffffff;
+  constexpr std::uint32_t kSeveral = 0xfffffffe;
+  std::map<std::pair<Placement, std::vector<std::uint32_t>>, std::uint32_t> lists;
+  // By site: the only list that it is in.
+  std::vector<std::uint32_t> list_of(plan.machines.size(), kNone);
+  list_of[0] = kSeveral;
+  for (const CompiledPart& part : plan.parts) {
+    const auto number = static_cast<std::uint32_t>(lists.size());
+    const std::uint32_t list =
+        lists.try_emplace({part.placement, part.sites}, number).first->second;
+    for (const std::uint32_t site : part.sites)
+      list_of[site] = list_of[site] == kNone || list_of[site] == list ? list : kSeveral;
+  }
+  plan.stand_of.assign(plan.machines.size(), kNone);
+  for (const auto& [which, list] : lists) {
+    const auto& [placement, sites] = which;
+    if (placement == Placement::kRace) continue;
+    if (!std::ranges::all_of(sites, [&](std::uint32_t site) { return list_of[site] == list; }))
+      continue;
+    for (const std::uint32_t site : sites) plan.stand_of[site] = plan.stands;
+    ++plan.stands;
+  }
+  for (std::uint32_t& stand : plan.stand_of)
+    if (stand == kNone) stand = plan.stands++;
+}
+
 }  // namespace
 
 CompiledPlan compile(const Plan& plan, const Cluster& cluster, const Profile& profile,
@@ -138,6 +168,7 @@ CompiledPlan compile(const Plan& plan, const Cluster& cluster, const Profile& pr
     compiled.parts.push_back(compile_part(plan, i, costs, cluster, machines));
   connect(compiled, plan, costs);
   number(compiled, source);
+  number_stands(compiled);
   compiled.only_at_source = compiled.sink == source;
   for (const CompiledPart& part : compiled.parts)
     compiled.only_at_source &= part.machines == std::vector{source};

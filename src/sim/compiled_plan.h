@@ -74,6 +74,9 @@ struct CompiledPlan {
   std::vector<std::uint32_t> input_edges;
   // The machines of the plan, each once, the source's first.
   std::vector<std::uint32_t> machines;
+  // By site. Sites share a stand where no route takes two of them.
+  std::vector<std::uint32_t> stand_of;
+  std::uint32_t stands = 0;
   std::uint32_t slots = 0;
   std::uint32_t counters = 0;
   // Answers that a frame needs where no exit is taken.

@@ -37,7 +37,7 @@ bool Simulator::leaves(const Attempt& attempt, std::uint32_t e, std::uint32_t ma
   if (to < 0) return plan.sink != machine;
   const CompiledPart& taker = plan.parts[static_cast<std::size_t>(to)];
   if (taker.placement == Placement::kRace) return taker.machines != std::vector{machine};
-  return taker.machines[attempt.ordinal[static_cast<std::size_t>(to)]] != machine;
+  return taker.machines[attempt.course.ordinal[static_cast<std::size_t>(to)]] != machine;
 }
 
 // What a job does, in order.
@@ -107,7 +107,7 @@ void Simulator::send_edge(const Job& job, std::uint32_t e, std::uint32_t machine
   const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
   const bool race = taker.placement == Placement::kRace;
   const std::uint32_t chosen =
-      attempts_[job.attempt].ordinal[static_cast<std::size_t>(edge.to_part)];
+      attempts_[job.attempt].course.ordinal[static_cast<std::size_t>(edge.to_part)];
   for (std::uint32_t i = race ? 0 : chosen; i < (race ? taker.machines.size() : chosen + 1); ++i) {
     if (taker.machines[i] == machine)
       arrive(job.attempt, e, i, kHere);
@@ -138,7 +138,7 @@ void Simulator::carry(const Job& job, std::uint32_t e, std::uint32_t from, std::
 void Simulator::carry_back(std::uint32_t slot, std::uint32_t e, std::uint32_t site) {
   const Attempt& attempt = attempts_[slot];
   const CompiledPlan& plan = plan_of(attempt);
-  const std::uint32_t next = attempt.came_from[site];
+  const std::uint32_t next = attempt.came_from[plan.stand_of[site]];
   Event event{.what = What::kPassBack,
               .from = site,
               .a = slot,
@@ -219,7 +219,7 @@ void Simulator::arrive_from(const Event& event) {
   Attempt& attempt = attempts_[event.a];
   const CompiledPlan& plan = plan_of(attempt);
   const auto taker = static_cast<std::size_t>(plan.edges[event.b].to_part);
-  std::uint32_t& came_from = attempt.came_from[plan.parts[taker].sites[event.c]];
+  std::uint32_t& came_from = attempt.came_from[plan.stand_of[plan.parts[taker].sites[event.c]]];
   if (came_from == kNone) came_from = event.from;
   arrive(event.a, event.b, event.c, kCrossed);
 }
@@ -298,9 +298,9 @@ void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::ui
     if (edge.to_part < 0) continue;
     const auto index = static_cast<std::size_t>(edge.to_part);
     const CompiledPart& taker = plan.parts[index];
-    const std::uint32_t to = taker.machines[attempt.ordinal[index]];
+    const std::uint32_t to = taker.machines[attempt.course.ordinal[index]];
     if (taker.placement == Placement::kRace || to == machine || to == source_) continue;
-    const std::uint32_t credit = credit_for(attempt.plan, e, machine, to);
+    const std::uint32_t credit = credit_for(attempt.course.plan, e, machine, to);
     --credits_[credit].left;
     attempt.credit[edge.first_slot] = credit;
   }

@@ -44,14 +44,6 @@ void Simulator::admit_waiting() {
   admitting_ = false;
 }
 
-const Route& Simulator::route_of_new_frame(std::uint32_t frame) {
-  if (!route_is_cached_ || spreads_) {
-    cached_route_ = admit_route(ladder_, situation_, frame);
-    route_is_cached_ = true;
-  }
-  return cached_route_;
-}
-
 bool Simulator::has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal) {
   return std::ranges::all_of(plan.input_edges, [&](std::uint32_t e) {
     const auto taker = static_cast<std::size_t>(plan.edges[e].to_part);
@@ -63,21 +55,12 @@ bool Simulator::has_credits(const CompiledPlan& plan, const std::vector<std::uin
 }
 
 bool Simulator::admit(std::uint32_t frame) {
-  const Route route = route_of_new_frame(frame);
-  if (use_credits_ && route.plan < ladder_.size()) {
-    std::vector<std::uint32_t> ordinal;
-    for (const CompiledPart& part : plans_[route.plan].parts) {
-      const auto chosen = route.machine_of.find(part.name);
-      const std::uint32_t machine =
-          chosen == route.machine_of.end() ? part.machines.front() : node_of_.at(chosen->second);
-      ordinal.push_back(static_cast<std::uint32_t>(std::ranges::find(part.machines, machine) -
-                                                   part.machines.begin()));
-    }
-    if (!has_credits(plans_[route.plan], ordinal)) return false;
-  }
+  const Course& course = course_of_new_frame(frame);
+  const CompiledPlan& plan = plans_[course.plan];
+  if (use_credits_ && course.plan < ladder_.size() && !has_credits(plan, course.ordinal))
+    return false;
   ++in_flight_;
   active_.push_back(frame);
-  const CompiledPlan& plan = plans_[route.plan];
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
   if (!options_.local_fallback)
     events_.push(frames_[frame].captured + deadline, {.what = What::kLocalDue, .a = frame});
@@ -85,7 +68,7 @@ bool Simulator::admit(std::uint32_t frame) {
     events_.push(std::max(now_, frames_[frame].captured +
                                     local_answer_time(Seconds{deadline}, local_time_now()).count()),
                  {.what = What::kLocalDue, .a = frame});
-  launch(frame, route);
+  launch(frame, course);
   return true;
 }
 
@@ -99,23 +82,15 @@ std::uint32_t Simulator::new_attempt() {
   return static_cast<std::uint32_t>(attempts_.size() - 1);
 }
 
-void Simulator::launch(std::uint32_t frame, const Route& route) {
-  if (route.plan >= ladder_.size() && !options_.local_fallback) return;
+void Simulator::launch(std::uint32_t frame, const Course& course) {
+  if (course.plan >= ladder_.size() && !options_.local_fallback) return;
   const std::uint32_t slot = new_attempt();
   Attempt& attempt = attempts_[slot];
-  const CompiledPlan& plan = plans_[route.plan];
+  const CompiledPlan& plan = plans_[course.plan];
   attempt.frame = frame;
-  attempt.plan = static_cast<std::uint32_t>(route.plan);
   attempt.number = frames_[frame].next_attempt++;
-  attempt.route = route;
-  attempt.ordinal.assign(plan.parts.size(), 0);
-  for (const auto& [name, machine] : route.machine_of) {
-    const auto part = std::ranges::find(plan.parts, name, &CompiledPart::name);
-    const auto chosen = std::ranges::find(part->machines, node_of_.at(machine));
-    attempt.ordinal[static_cast<std::size_t>(part - plan.parts.begin())] =
-        static_cast<std::uint32_t>(chosen - part->machines.begin());
-  }
-  attempt.came_from.assign(plan.machines.size(), kNone);
+  attempt.course = course;
+  attempt.came_from.assign(plan.stands, kNone);
   attempt.input.assign(plan.slots, kMissing);
   attempt.credit.assign(use_credits_ ? plan.slots : 0, kNone);
   attempt.required.assign(plan.counters, 0);
@@ -129,8 +104,8 @@ void Simulator::launch(std::uint32_t frame, const Route& route) {
   attempt.answers = plan.answers;
   attempt.missing.clear();
   frames_[frame].attempts.push_back(slot);
-  if (spreads_) note_machines(attempt, +1);
-  local_pending_ += attempt.plan == ladder_.size();
+  note_course(attempt.course, +1);
+  local_pending_ += attempt.course.plan == ladder_.size();
   if (use_credits_) take_credits(attempt, nullptr, source_);
   nodes_[source_].queue.push_back(
       {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
@@ -138,25 +113,26 @@ void Simulator::launch(std::uint32_t frame, const Route& route) {
 }
 
 void Simulator::launch_locally(std::uint32_t frame, const std::string& reason) {
-  launch(frame, {.plan = ladder_.size(), .machine_of = {}, .reason = reason});
+  launch(frame, local_course(reason));
 }
 
 void Simulator::retry(std::uint32_t attempt) {
   const std::uint32_t frame = attempts_[attempt].frame;
-  const Route failed = attempts_[attempt].route;
+  const Route failed = route_of(attempts_[attempt].course);
   const CompiledPlan& plan = plan_of(attempts_[attempt]);
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
   const Seconds left{frames_[frame].captured + deadline - now_};
   std::erase(frames_[frame].attempts, attempt);
   release(attempt);
-  launch(frame, retry_route(ladder_, situation_, frame, failed, left, local_time_now()));
+  launch(frame,
+         course_of(retry_route(ladder_, situation(), frame, failed, left, local_time_now())));
 }
 
 void Simulator::local_due(std::uint32_t frame) {
   if (frames_[frame].done) return;
   if (!options_.local_fallback) return finish(frame, nullptr, Outcome::kLost);
   for (const std::uint32_t slot : frames_[frame].attempts)
-    if (attempts_[slot].plan == ladder_.size()) return;
+    if (attempts_[slot].course.plan == ladder_.size()) return;
   launch_locally(frame, "late");
 }
 
@@ -167,7 +143,7 @@ void Simulator::answer(std::uint32_t slot, std::uint32_t edge) {
   attempt.input[which.first_slot] = kCrossed;
   if (!which.is_exit && --attempt.answers > 0) return;
   finish(attempt.frame, &attempt,
-         attempt.plan == ladder_.size() ? Outcome::kAnsweredLocally : Outcome::kAnswered);
+         attempt.course.plan == ladder_.size() ? Outcome::kAnsweredLocally : Outcome::kAnswered);
 }
 
 void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) {
@@ -181,8 +157,8 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
   record.captured = Seconds{state.captured};
   if (by) {
     record.capture_to_output = Seconds{now_ - state.captured};
-    record.plan = plans_[by->plan].name;
-    record.reason = by->route.reason;
+    record.plan = plans_[by->course.plan].name;
+    record.reason = by->course.reason;
     record.missing = by->missing;
     if (!options_.measured.empty()) {
       const MeasuredFrame& measured = options_.measured[frame % options_.measured.size()];
@@ -202,33 +178,13 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
 // What is on its way for it, or waits, finds another generation and is nothing any more.
 void Simulator::release(std::uint32_t slot) {
   Attempt& attempt = attempts_[slot];
-  if (spreads_) note_machines(attempt, -1);
-  local_pending_ -= attempt.plan == ladder_.size();
+  note_course(attempt.course, -1);
+  local_pending_ -= attempt.course.plan == ladder_.size();
   for (const std::uint32_t credit : attempt.credit)
     if (credit != kNone) events_.push(now_, {.what = What::kCredit, .a = credit});
   attempt.credit.clear();
   ++attempt.generation;
   free_attempts_.push_back(slot);
-}
-
-void Simulator::note_machines(const Attempt& attempt, int change) {
-  const CompiledPlan& plan = plan_of(attempt);
-  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-    if (plan.parts[i].placement != Placement::kSpread) continue;
-    Node& node = nodes_[plan.parts[i].machines[attempt.ordinal[i]]];
-    node.in_flight += change;
-    situation_.load[node.machine->name] = expected_load(node.times, node.in_flight);
-  }
-}
-
-void Simulator::note_time(std::uint32_t machine, double duration) {
-  constexpr std::size_t kRemembered = 16;
-  Node& node = nodes_[machine];
-  if (node.times.size() < kRemembered)
-    node.times.emplace_back(duration);
-  else
-    node.times[node.next_time++ % kRemembered] = Seconds{duration};
-  situation_.load[node.machine->name] = expected_load(node.times, node.in_flight);
 }
 
 }  // namespace isthmus

@@ -37,8 +37,7 @@ Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
   local_time_ = isthmus::local_time(isthmus::costs_of(local, cluster.source, profile),
                                     nodes_[source_].machine[0]);
   use_credits_ = options.max_in_flight > options.queue;
-  for (const Plan& plan : ladder)
-    for (const PlacedPart& part : plan.parts) spreads_ |= part.placement == Placement::kSpread;
+  find_spreads();
   frames_.resize(static_cast<std::size_t>(options.frames));
   trace_ = {.origin = "simulator", .plan = ladder.front().name, .frames = {}, .events = {}};
   trace_.frames.resize(frames_.size());
@@ -97,8 +96,7 @@ void Simulator::handle(const Event& event) {
     case What::kScenario: return happen(options_.events[event.a]);
     case What::kDetect: return detect(event.a);
     case What::kAlive:
-      situation_.dead.erase(nodes_[event.a].machine->name);
-      route_is_cached_ = false;
+      note_dead(event.a, false);
       trace_.events.push_back({Seconds{now_}, "alive", nodes_[event.a].machine->name, ""});
       return;
   }
@@ -138,9 +136,9 @@ bool Simulator::can_begin(const Job& job) {
     const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
     if (taker.placement == Placement::kRace) return true;
     const std::uint32_t to =
-        taker.machines[attempt.ordinal[static_cast<std::size_t>(edge.to_part)]];
+        taker.machines[attempt.course.ordinal[static_cast<std::size_t>(edge.to_part)]];
     return to == machine || to == source_ ||
-           credits_[credit_for(attempt.plan, e, machine, to)].left > 0;
+           credits_[credit_for(attempt.course.plan, e, machine, to)].left > 0;
   });
 }
 
@@ -191,7 +189,7 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   --node.busy;
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
-    if (spreads_ && done.job.part >= 0) note_time(machine, done.end - done.start);
+    if (done.job.part >= 0) note_time(machine, done.end - done.start);
     send_rest(done.job, machine, done.sent);
   }
   begin_jobs(machine);
@@ -271,21 +269,21 @@ void Simulator::revive_machine(std::uint32_t machine) {
     }
     begin_jobs(machine);
   }
-  if (situation_.dead.contains(node.machine->name))
+  if (dead_.contains(node.machine->name))
     events_.push(now_ + kRecoveryTime.count(),
                  {.what = What::kAlive, .a = machine, .generation = node.outage});
 }
 
 void Simulator::detect(std::uint32_t machine) {
   const std::string& name = nodes_[machine].machine->name;
-  if (!situation_.dead.insert(name).second) return;
-  route_is_cached_ = false;
+  if (dead_.contains(name)) return;
+  note_dead(machine, true);
   trace_.events.push_back({Seconds{now_}, "dead", name, ""});
   const std::vector<std::uint32_t> active = active_;
   for (const std::uint32_t frame : active) {
     if (frames_[frame].done || frames_[frame].attempts.empty()) continue;
     const std::uint32_t latest = frames_[frame].attempts.back();
-    if (machines_of(ladder_, attempts_[latest].route).contains(name)) retry(latest);
+    if (machines_of(ladder_, route_of(attempts_[latest].course)).contains(name)) retry(latest);
   }
   admit_waiting();
 }

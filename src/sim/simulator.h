@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "core/link_profile.h"
+#include "plan/least_loaded.h"
 #include "plan/link_index.h"
 #include "plan/policy.h"
 #include "sim/compiled_plan.h"
@@ -18,7 +20,7 @@ namespace isthmus {
 
 // The state behind `simulate`, for one run. Times are seconds of virtual time. Which file holds
 // what: simulator.cpp time and machines, sim_source.cpp the source (admission, answers, failures),
-// sim_flow.cpp frames on their way through a plan.
+// sim_course.cpp which machines a frame takes, sim_flow.cpp frames on their way through a plan.
 class Simulator {
  public:
   Simulator(const SimOptions& options, const std::vector<Plan>& ladder, const Cluster& cluster,
@@ -59,16 +61,21 @@ class Simulator {
   // What an input has got.
   enum Input : std::uint8_t { kMissing, kHere, kCrossed, kGivenUp };
 
-  // A frame's way along one route. Slots are used again; the generation tells an old event.
+  // A route (plan/policy.h) in numbers.
+  struct Course {
+    std::uint32_t plan = 0;
+    // By part: ordinal of the machine.
+    std::vector<std::uint32_t> ordinal;
+    std::string reason;
+  };
+
+  // A frame's way along one course. Slots are used again; the generation tells an old event.
   struct Attempt {
     std::uint32_t generation = 0;
     std::uint32_t frame = 0;
-    std::uint32_t plan = 0;
     std::uint8_t number = 0;
-    Route route;
-    // By part: ordinal of the machine.
-    std::vector<std::uint32_t> ordinal;
-    // By site: the site from which the frame came there first, and by which what comes of it goes
+    Course course;
+    // By stand: the site from which the frame came there first, and by which what comes of it goes
     // back to the source.
     std::vector<std::uint32_t> came_from;
     // By slot of an edge.
@@ -115,6 +122,16 @@ class Simulator {
     // Messages handed over so far.
     int sent = 0;
   };
+  // Index in `replicas_`, and in the list that stands for.
+  struct ReplicaPlace {
+    std::uint32_t list = 0;
+    std::uint32_t place = 0;
+  };
+  // The parts of a plan that are spread over one list of machines; they meet on one of them.
+  struct Spread {
+    std::uint32_t list = 0;
+    std::vector<std::uint32_t> parts;
+  };
   struct Node {
     const Machine* machine = nullptr;
     double slowdown = 1;
@@ -127,12 +144,14 @@ class Simulator {
     bool cut = false;
     std::uint32_t generation = 0;
     std::uint32_t outage = 0;
-    // For the choice between replicas.
+    // For the choice between replicas: frames that are to come or there, the last times, and where
+    // it stands in the lists of replicas.
     int in_flight = 0;
-    // What it would pass back if it did not stand still.
-    std::vector<Event> held;
     std::vector<Seconds> times;
     std::size_t next_time = 0;
+    std::vector<ReplicaPlace> replica_of;
+    // What it would pass back if it did not stand still.
+    std::vector<Event> held;
   };
   struct Credit {
     int left = 0;
@@ -172,8 +191,7 @@ class Simulator {
   bool room_for_frame() const;
   bool admit(std::uint32_t frame);
   bool has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal);
-  const Route& route_of_new_frame(std::uint32_t frame);
-  void launch(std::uint32_t frame, const Route& route);
+  void launch(std::uint32_t frame, const Course& course);
   void launch_locally(std::uint32_t frame, const std::string& reason);
   void retry(std::uint32_t attempt);
   void local_due(std::uint32_t frame);
@@ -181,8 +199,18 @@ class Simulator {
   void finish(std::uint32_t frame, const Attempt* by, Outcome outcome);
   void release(std::uint32_t attempt);
   std::uint32_t new_attempt();
-  void note_machines(const Attempt& attempt, int change);
+
+  // sim_course.cpp
+  void find_spreads();
+  const Course& course_of_new_frame(std::uint32_t frame);
+  Course course_of(const Route& route) const;
+  Course local_course(const std::string& reason) const;
+  Route route_of(const Course& course) const;
+  Situation situation() const;
+  void note_course(const Course& course, int change);
   void note_time(std::uint32_t machine, double duration);
+  void note_load(const Node& node);
+  void note_dead(std::uint32_t machine, bool dead);
 
   // sim_flow.cpp
   bool leaves(const Attempt& attempt, std::uint32_t edge, std::uint32_t machine) const;
@@ -214,9 +242,9 @@ class Simulator {
 
   // A local answer waits for those before it.
   Seconds local_time_now() const { return local_time_ * (1 + local_pending_); }
-  const CompiledPlan& plan_of(const Attempt& attempt) const { return plans_[attempt.plan]; }
+  const CompiledPlan& plan_of(const Attempt& attempt) const { return plans_[attempt.course.plan]; }
   const CompiledCosts& costs_of(const Attempt& attempt) const {
-    return plans_[attempt.plan].costs_of(attempt.frame);
+    return plans_[attempt.course.plan].costs_of(attempt.frame);
   }
 
   const SimOptions& options_;
@@ -229,7 +257,6 @@ class Simulator {
   // Local answers that are being worked out.
   int local_pending_ = 0;
   bool use_credits_ = false;
-  bool spreads_ = false;
 
   double now_ = 0;
   EventQueue<Event> events_;
@@ -256,9 +283,15 @@ class Simulator {
   std::vector<std::uint32_t> free_attempts_;
   // Frames that are admitted and not done; those that are done leave it now and then.
   std::vector<std::uint32_t> active_;
-  Situation situation_;
-  Route cached_route_;
-  bool route_is_cached_ = false;
+  std::set<std::string> dead_;
+  // Of new frames, while no machine dies or comes back; the machines of spread parts are those of
+  // the last frame.
+  Course newest_;
+  bool newest_is_known_ = false;
+  // By plan.
+  std::vector<std::vector<Spread>> spreads_;
+  // The loads of each list of replicas.
+  std::vector<LeastLoaded> replicas_;
   Trace trace_;
   // Memory that is used again.
   std::vector<Piece> pieces_;

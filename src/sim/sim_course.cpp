@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "sim/simulator.h"
+
+namespace isthmus {
+
+void Simulator::find_spreads() {
+  std::map<std::vector<std::uint32_t>, std::uint32_t> lists;
+  spreads_.resize(plans_.size());
+  for (std::size_t i = 0; i < plans_.size(); ++i) {
+    for (std::uint32_t p = 0; p < plans_[i].parts.size(); ++p) {
+      const CompiledPart& part = plans_[i].parts[p];
+      if (part.placement != Placement::kSpread) continue;
+      const auto [known, fresh] =
+          lists.try_emplace(part.machines, static_cast<std::uint32_t>(replicas_.size()));
+      const std::uint32_t list = known->second;
+      if (fresh) {
+        const std::vector<std::optional<Seconds>> idle(part.machines.size(), Seconds{0});
+        replicas_.emplace_back(idle);
+        for (std::uint32_t place = 0; place < part.machines.size(); ++place)
+          nodes_[part.machines[place]].replica_of.push_back({list, place});
+      }
+      const auto spread = std::ranges::find(spreads_[i], list, &Spread::list);
+      if (spread == spreads_[i].end())
+        spreads_[i].push_back({list, {p}});
+      else
+        spread->parts.push_back(p);
+    }
+  }
+}
+
+const Simulator::Course& Simulator::course_of_new_frame(std::uint32_t frame) {
+  if (!newest_is_known_) {
+    newest_ = course_of(first_living_plan(ladder_, dead_));
+    newest_is_known_ = true;
+  }
+  for (const Spread& spread : spreads_[newest_.plan]) {
+    const auto chosen = static_cast<std::uint32_t>(*replicas_[spread.list].choose(frame));
+    for (const std::uint32_t part : spread.parts) newest_.ordinal[part] = chosen;
+  }
+  return newest_;
+}
+
+Simulator::Course Simulator::course_of(const Route& route) const {
+  const auto& parts = plans_[route.plan].parts;
+  Course course{.plan = static_cast<std::uint32_t>(route.plan),
+                .ordinal = std::vector<std::uint32_t>(parts.size(), 0),
+                .reason = route.reason};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto chosen = route.machine_of.find(parts[i].name);
+    if (chosen == route.machine_of.end()) continue;
+    const auto place = std::ranges::find(parts[i].machines, node_of_.at(chosen->second));
+    course.ordinal[i] = static_cast<std::uint32_t>(place - parts[i].machines.begin());
+  }
+  return course;
+}
+
+Simulator::Course Simulator::local_course(const std::string& reason) const {
+  return course_of({.plan = ladder_.size(), .machine_of = {}, .reason = reason});
+}
+
+Route Simulator::route_of(const Course& course) const {
+  Route route{.plan = course.plan, .machine_of = {}, .reason = course.reason};
+  const auto& parts = plans_[course.plan].parts;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (parts[i].placement == Placement::kSpread || parts[i].placement == Placement::kStandby)
+      route.machine_of[parts[i].name] = nodes_[parts[i].machines[course.ordinal[i]]].machine->name;
+  return route;
+}
+
+Situation Simulator::situation() const {
+  Situation situation{.dead = dead_, .load = {}};
+  for (const Node& node : nodes_)
+    if (!node.times.empty())
+      situation.load[node.machine->name] = expected_load(node.times, node.in_flight);
+  return situation;
+}
+
+void Simulator::note_course(const Course& course, int change) {
+  const auto& parts = plans_[course.plan].parts;
+  for (const Spread& spread : spreads_[course.plan]) {
+    const std::uint32_t part = spread.parts.front();
+    Node& node = nodes_[parts[part].machines[course.ordinal[part]]];
+    node.in_flight += change * static_cast<int>(spread.parts.size());
+    note_load(node);
+  }
+}
+
+void Simulator::note_time(std::uint32_t machine, double duration) {
+  constexpr std::size_t kRemembered = 16;
+  Node& node = nodes_[machine];
+  if (node.replica_of.empty()) return;
+  if (node.times.size() < kRemembered)
+    node.times.emplace_back(duration);
+  else
+    node.times[node.next_time++ % kRemembered] = Seconds{duration};
+  note_load(node);
+}
+
+void Simulator::note_load(const Node& node) {
+  if (node.replica_of.empty() || dead_.contains(node.machine->name)) return;
+  const Seconds load = expected_load(node.times, node.in_flight);
+  for (const auto& [list, place] : node.replica_of) replicas_[list].set(place, load);
+}
+
+void Simulator::note_dead(std::uint32_t machine, bool dead) {
+  const Node& node = nodes_[machine];
+  if (dead)
+    dead_.insert(node.machine->name);
+  else
+    dead_.erase(node.machine->name);
+  newest_is_known_ = false;
+  for (const auto& [list, place] : node.replica_of) replicas_[list].set(place, std::nullopt);
+  note_load(node);
+}
+
+}  // namespace isthmus
