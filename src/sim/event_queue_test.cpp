@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <utility>
+
 #include "core/rng.h"
 
 namespace isthmus {
@@ -24,6 +27,29 @@ TEST(EventQueue, KeepsTheOrderOfWhatHappensAtTheSameTime) {
   for (int i = 0; i < 100; ++i) queue.push(i % 2, i);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(queue.pop().event, 2 * i);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(queue.pop().event, 2 * i + 1);
+}
+
+// Against a list that is kept in order of time and, among equals, of arrival.
+TEST(EventQueue, MixesWhatComesInTurnWithTheRest) {
+  Rng rng(2);
+  EventQueue<int> queue;
+  std::multimap<double, int> expected;
+  double now = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const double time = now + static_cast<double>(rng.below(20));
+    if (rng.below(3) == 0)
+      queue.push_in_turn(time, i);
+    else
+      queue.push(time, i);
+    expected.emplace(time, i);
+    while (!queue.empty() && rng.below(i % 1000 < 500 ? 4 : 2) == 0) {
+      const auto entry = queue.pop();
+      ASSERT_EQ(std::pair(entry.time, entry.event), (std::pair<double, int>(*expected.begin())));
+      expected.erase(expected.begin());
+      now = entry.time;
+    }
+    ASSERT_EQ(queue.size(), expected.size());
+  }
 }
 
 }  // namespace

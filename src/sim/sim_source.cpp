@@ -63,11 +63,12 @@ bool Simulator::admit(std::uint32_t frame) {
   active_.push_back(frame);
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
   if (!options_.local_fallback)
-    events_.push(frames_[frame].captured + deadline, {.what = What::kLocalDue, .a = frame});
+    events_.push_in_turn(frames_[frame].captured + deadline, {.what = What::kLocalDue, .a = frame});
   else if (!plan.only_at_source)
-    events_.push(std::max(now_, frames_[frame].captured +
-                                    local_answer_time(Seconds{deadline}, local_time_now()).count()),
-                 {.what = What::kLocalDue, .a = frame});
+    events_.push_in_turn(
+        std::max(now_, frames_[frame].captured +
+                           local_answer_time(Seconds{deadline}, local_time_now()).count()),
+        {.what = What::kLocalDue, .a = frame});
   launch(frame, course);
   return true;
 }
