@@ -9,21 +9,12 @@
 namespace isthmus {
 namespace {
 
-using Names = std::map<std::string, std::uint32_t>;
-
-Names machine_indices(const Cluster& cluster) {
-  Names indices;
-  for (const Machine& machine : cluster.machines)
-    indices.emplace(machine.name, static_cast<std::uint32_t>(indices.size()));
-  return indices;
-}
-
 CompiledPart compile_part(const Plan& plan, std::size_t index, const PlanCosts& costs,
-                          const Cluster& cluster, const Names& machines) {
+                          const Cluster& cluster, const LinkIndex& index_of) {
   const PlacedPart& placed = plan.parts[index];
   CompiledPart part{.name = placed.name, .placement = placed.placement};
   for (const std::string& name : placed.machines) {
-    part.machines.push_back(machines.at(name));
+    part.machines.push_back(index_of.machine(name));
     const Machine& machine = cluster.machines[part.machines.back()];
     const Seconds alone = machine.slowdown * costs.parts[index].median;
     part.swap.push_back((run_time(plan, costs, index, machine) - alone).count());
@@ -65,7 +56,7 @@ CompiledCosts measured_costs(const CompiledPlan& plan, CompiledCosts costs,
 
 // Edges and gates, and which part has which.
 void connect(CompiledPlan& compiled, const Plan& plan, const PlanCosts& costs) {
-  Names parts;
+  std::map<std::string, std::uint32_t> parts;
   for (const PlacedPart& part : plan.parts)
     parts.emplace(part.name, static_cast<std::uint32_t>(parts.size()));
   const auto part_index = [&](const std::string& name) {
@@ -155,17 +146,16 @@ void number_stands(CompiledPlan& plan) {
 
 }  // namespace
 
-CompiledPlan compile(const Plan& plan, const Cluster& cluster, const Profile& profile,
-                     const std::vector<MeasuredFrame>& measured) {
+CompiledPlan compile(const Plan& plan, const Cluster& cluster, const LinkIndex& index,
+                     const Profile& profile, const std::vector<MeasuredFrame>& measured) {
   check_plan(plan, cluster);
   const PlanCosts costs = costs_of(plan, cluster.source, profile);
-  const Names machines = machine_indices(cluster);
-  const std::uint32_t source = machines.at(cluster.source);
+  const std::uint32_t source = index.machine(cluster.source);
   CompiledPlan compiled{.name = plan.name,
                         .deadline = plan.deadline.count(),
-                        .sink = plan.sink.empty() ? source : machines.at(plan.sink)};
+                        .sink = plan.sink.empty() ? source : index.machine(plan.sink)};
   for (std::size_t i = 0; i < plan.parts.size(); ++i)
-    compiled.parts.push_back(compile_part(plan, i, costs, cluster, machines));
+    compiled.parts.push_back(compile_part(plan, i, costs, cluster, index));
   connect(compiled, plan, costs);
   number(compiled, source);
   number_stands(compiled);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plan/costs.h"
+#include "plan/link_index.h"
 #include "plan/plan.h"
 #include "sim/simulate.h"
 
@@ -90,7 +91,8 @@ struct CompiledPlan {
   const CompiledCosts& costs_of(std::uint32_t frame) const { return costs[frame % costs.size()]; }
 };
 
-CompiledPlan compile(const Plan& plan, const Cluster& cluster, const Profile& profile,
-                     const std::vector<MeasuredFrame>& measured);
+// `index` is the cluster's. Throws what check_plan and costs_of throw.
+CompiledPlan compile(const Plan& plan, const Cluster& cluster, const LinkIndex& index,
+                     const Profile& profile, const std::vector<MeasuredFrame>& measured);
 
 }  // namespace isthmus

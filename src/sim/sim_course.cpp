@@ -51,7 +51,7 @@ Simulator::Course Simulator::course_of(const Route& route) const {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto chosen = route.machine_of.find(parts[i].name);
     if (chosen == route.machine_of.end()) continue;
-    const auto place = std::ranges::find(parts[i].machines, node_of_.at(chosen->second));
+    const auto place = std::ranges::find(parts[i].machines, index_.machine(chosen->second));
     course.ordinal[i] = static_cast<std::uint32_t>(place - parts[i].machines.begin());
   }
   return course;

@@ -176,8 +176,8 @@ void Simulator::transmit(std::uint32_t from, std::uint32_t to, Event event) {
   if (options_.record_spans) {
     const std::string& edge = plan_of(attempt).edges[event.b].name;
     if (is_shaped(link.profile()))
-      span(attempt.frame, SpanKind::kSend, from, edge, now_, passage.arrives.count() - now_);
-    frames_[attempt.frame].bytes.push_back({edge, bytes, passage.on_air});
+      note_span(attempt.frame, SpanKind::kSend, from, edge, now_, passage.arrives.count() - now_);
+    note_bytes(attempt.frame, edge, bytes, passage.on_air);
   }
   if (!reachable(from) || !reachable(to)) return;
   if (!way.network) return complete(passage.arrives.count(), to, event);
@@ -209,7 +209,8 @@ void Simulator::complete(double at, std::uint32_t to, Event event) {
   if (event.what == What::kAnswer) {
     const double decode = nodes_[to].slowdown * costs_of(attempt).decode[event.b];
     if (options_.record_spans && decode > 0)
-      span(attempt.frame, SpanKind::kDecode, to, plan_of(attempt).edges[event.b].name, at, decode);
+      note_span(attempt.frame, SpanKind::kDecode, to, plan_of(attempt).edges[event.b].name, at,
+                decode);
     at += decode;
   }
   events_.push(at, event);
@@ -313,30 +314,6 @@ void Simulator::return_credits(Attempt& attempt, const CompiledPart& part, std::
     if (credit == kNone) continue;
     events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
     credit = kNone;
-  }
-}
-
-void Simulator::span(std::uint32_t frame, SpanKind kind, std::uint32_t machine,
-                     const std::string& what, double start, double duration) {
-  frames_[frame].spans.push_back(
-      {kind, nodes_[machine].machine->name, what, Seconds{start}, Seconds{duration}});
-}
-
-void Simulator::note_job(const Job& job, std::uint32_t machine, const Core& core) {
-  const Attempt& attempt = attempts_[job.attempt];
-  const CompiledPlan& plan = plan_of(attempt);
-  const std::string input = "input";
-  const std::string& name =
-      job.part < 0 ? input : plan.parts[static_cast<std::size_t>(job.part)].name;
-  if (core.start > job.ready)
-    span(attempt.frame, SpanKind::kQueue, machine, name, job.ready, core.start - job.ready);
-  double at = core.start;
-  for (const Piece& piece : pieces_of(job, machine)) {
-    if (piece.duration <= 0) continue;
-    const bool plain = piece.kind == SpanKind::kRun || piece.what == kNone;
-    const std::string& what = plain ? name : plan.edges[piece.what].name;
-    span(attempt.frame, piece.kind, machine, what, at, piece.duration);
-    at += piece.duration;
   }
 }
 

@@ -167,8 +167,7 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
       record.truth = measured.truth;
     }
   }
-  record.spans = std::move(state.spans);
-  record.bytes = std::move(state.bytes);
+  write_notes(frame, record);
   for (const std::uint32_t slot : state.attempts) release(slot);
   state.attempts.clear();
   if (outcome == Outcome::kDropped) return;

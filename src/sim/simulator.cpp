@@ -21,19 +21,18 @@ std::uint64_t pair_key(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
 Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
                      const Cluster& cluster, const Profile& profile)
     : options_(options), cluster_(cluster), ladder_(ladder), index_(cluster) {
-  for (const Machine& machine : cluster.machines) {
-    node_of_.emplace(machine.name, static_cast<std::uint32_t>(nodes_.size()));
+  nodes_.reserve(cluster.machines.size());
+  for (const Machine& machine : cluster.machines)
     nodes_.push_back({.machine = &machine,
                       .slowdown = machine.slowdown,
                       .cores = std::vector<Core>(static_cast<std::size_t>(machine.cores))});
-  }
-  source_ = node_of_.at(cluster.source);
+  source_ = index_.machine(cluster.source);
   for (const Plan& plan : ladder)
     plans_.push_back(
-        compile(plan, cluster, profile,
+        compile(plan, cluster, index_, profile,
                 &plan == &ladder.front() ? options.measured : std::vector<MeasuredFrame>{}));
   const Plan local = all_on(ladder.front(), cluster.source);
-  plans_.push_back(compile(local, cluster, profile, options.measured));
+  plans_.push_back(compile(local, cluster, index_, profile, options.measured));
   local_time_ = isthmus::local_time(isthmus::costs_of(local, cluster.source, profile),
                                     nodes_[source_].machine[0]);
   use_credits_ = options.max_in_flight > options.queue;
@@ -215,7 +214,7 @@ Seconds Simulator::latency_between(std::uint32_t from, std::uint32_t to) const {
 }
 
 void Simulator::happen(const SimEvent& event) {
-  const std::uint32_t machine = node_of_.at(event.machine);
+  const std::uint32_t machine = index_.machine(event.machine);
   if (event.kind == SimEventKind::kReturn)
     revive_machine(machine);
   else

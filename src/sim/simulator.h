@@ -20,7 +20,8 @@ namespace isthmus {
 
 // The state behind `simulate`, for one run. Times are seconds of virtual time. Which file holds
 // what: simulator.cpp time and machines, sim_source.cpp the source (admission, answers, failures),
-// sim_course.cpp which machines a frame takes, sim_flow.cpp frames on their way through a plan.
+// sim_course.cpp which machines a frame takes, sim_flow.cpp frames on their way through a plan,
+// sim_record.cpp what is noted of them.
 class Simulator {
  public:
   Simulator(const SimOptions& options, const std::vector<Plan>& ladder, const Cluster& cluster,
@@ -92,9 +93,27 @@ class Simulator {
     double captured = 0;
     bool done = false;
     std::uint8_t next_attempt = 0;
+    // Index in `notes_`, once there is something to note.
+    std::uint32_t notes = kNone;
     std::vector<std::uint32_t> attempts;
-    std::vector<Span> spans;
-    std::vector<EdgeBytes> bytes;
+  };
+
+  // Of a frame under way: what its record will say, with the names where they are.
+  struct SpanNote {
+    SpanKind kind = SpanKind::kRun;
+    std::uint32_t machine = 0;
+    const std::string* what = nullptr;
+    double start = 0;
+    double duration = 0;
+  };
+  struct BytesNote {
+    const std::string* edge = nullptr;
+    std::int64_t message = 0;
+    std::int64_t on_air = 0;
+  };
+  struct Notes {
+    std::vector<SpanNote> spans;
+    std::vector<BytesNote> bytes;
   };
 
   // A piece of work that waits for a core. Part -1: the source sends a frame off.
@@ -236,9 +255,15 @@ class Simulator {
                            std::uint32_t to);
   void take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine);
   void return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal);
+
+  // sim_record.cpp
+  Notes& notes_of(std::uint32_t frame);
   void note_job(const Job& job, std::uint32_t machine, const Core& core);
-  void span(std::uint32_t frame, SpanKind kind, std::uint32_t machine, const std::string& what,
-            double start, double duration);
+  void note_span(std::uint32_t frame, SpanKind kind, std::uint32_t machine, const std::string& what,
+                 double start, double duration);
+  void note_bytes(std::uint32_t frame, const std::string& edge, std::int64_t message,
+                  std::int64_t on_air);
+  void write_notes(std::uint32_t frame, FrameRecord& record);
 
   // A local answer waits for those before it.
   Seconds local_time_now() const { return local_time_ * (1 + local_pending_); }
@@ -261,7 +286,6 @@ class Simulator {
   double now_ = 0;
   EventQueue<Event> events_;
   std::vector<Node> nodes_;
-  std::unordered_map<std::string, std::uint32_t> node_of_;
   LinkIndex index_;
   std::vector<LinkTimeline> links_;
   // By sender and receiver; of a network, by sender and network.
@@ -296,6 +320,8 @@ class Simulator {
   // Memory that is used again.
   std::vector<Piece> pieces_;
   std::vector<Piece> sending_;
+  std::vector<Notes> notes_;
+  std::vector<std::uint32_t> free_notes_;
 };
 
 }  // namespace isthmus
