@@ -15,14 +15,14 @@ constexpr const char* kSchema = "isthmus.trace";
 constexpr int kVersion = 1;
 
 template <typename T>
-using Name = std::pair<T, std::string_view>;
+using Named = std::pair<T, std::string_view>;
 
-constexpr Name<SpanKind> kSpanKinds[] = {
+constexpr Named<SpanKind> kSpanKinds[] = {
     {SpanKind::kPrepare, "prepare"}, {SpanKind::kQueue, "queue"},   {SpanKind::kRun, "run"},
     {SpanKind::kEncode, "encode"},   {SpanKind::kDecode, "decode"}, {SpanKind::kSend, "send"},
 };
 
-constexpr Name<Outcome> kOutcomes[] = {
+constexpr Named<Outcome> kOutcomes[] = {
     {Outcome::kAnswered, "answered"},
     {Outcome::kAnsweredLocally, "answered locally"},
     {Outcome::kDropped, "dropped"},
@@ -30,14 +30,14 @@ constexpr Name<Outcome> kOutcomes[] = {
 };
 
 template <typename T, std::size_t N>
-std::string_view name_of(T value, const Name<T> (&names)[N]) {
+std::string_view name_of(T value, const Named<T> (&names)[N]) {
   for (const auto& [known, name] : names)
     if (known == value) return name;
   return "unknown";
 }
 
 template <typename T, std::size_t N>
-T value_of(std::string_view wanted, const Name<T> (&names)[N], const std::string& what) {
+T value_of(std::string_view wanted, const Named<T> (&names)[N], const std::string& what) {
   std::vector<std::string> known;
   for (const auto& [value, name] : names) {
     if (name == wanted) return value;
@@ -49,14 +49,14 @@ T value_of(std::string_view wanted, const Name<T> (&names)[N], const std::string
 
 Json to_json(const Span& span) {
   return {{"kind", to_string(span.kind)},
-          {"machine", span.machine},
-          {"what", span.what},
+          {"machine", span.machine.text()},
+          {"what", span.what.text()},
           {"start_s", span.start.count()},
           {"duration_s", span.duration.count()}};
 }
 
 Json to_json(const EdgeBytes& bytes) {
-  return {{"edge", bytes.edge}, {"message", bytes.message}, {"on_air", bytes.on_air}};
+  return {{"edge", bytes.edge.text()}, {"message", bytes.message}, {"on_air", bytes.on_air}};
 }
 
 Json to_json(const TraceEvent& event) {

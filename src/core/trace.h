@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/json_fwd.h"
+#include "core/name.h"
 
 namespace isthmus {
 
@@ -39,15 +40,15 @@ SpanKind span_kind_from_string(std::string_view name);
 // machine's own clock and comparable only within that machine.
 struct Span {
   SpanKind kind = SpanKind::kRun;
-  std::string machine;
+  Name machine;
   // The part, or for kEncode, kDecode and kSend the edge ("head:x->tail:x").
-  std::string what;
+  Name what;
   Seconds start{0};
   Seconds duration{0};
 };
 
 struct EdgeBytes {
-  std::string edge;
+  Name edge;
   // Message bytes with frame header, as handed to the link; and with the link's own headers (on
   // air).
   std::int64_t message = 0;

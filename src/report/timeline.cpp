@@ -56,7 +56,7 @@ Block block_of(const FrameRecord& frame, const Span& span, Seconds offset) {
           .end = begin + duration,
           .label = std::to_string(frame.key.frame),
           .tip = fmt::format("frame {}, {} {}: {}", frame.key.frame, to_string(span.kind),
-                             span.what, format_number(duration, NumberFormat::kMilliseconds)),
+                             span.what.text(), format_number(duration, NumberFormat::kMilliseconds)),
           .color = color_of(span.kind)};
 }
 

@@ -313,7 +313,7 @@ void Source::State::add_reports(FrameRecord& record, const Deployment& deploymen
   }
   for (const WireBytes& bytes : trailer.bytes) {
     if (bytes.edge >= deployment.edges.size()) continue;
-    const std::string& name = deployment.edges[bytes.edge].name;
+    const Name name = deployment.edges[bytes.edge].name;
     auto entry = std::ranges::find(record.bytes, name, &EdgeBytes::edge);
     if (entry == record.bytes.end()) entry = record.bytes.insert(entry, {.edge = name});
     entry->message += bytes.message;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/name.h"
 #include "plan/costs.h"
 #include "plan/link_index.h"
 #include "plan/plan.h"
@@ -24,11 +25,11 @@ struct CompiledEdge {
   bool normalise_at_receiver = false;
   // Where its arrival is noted: a slot for each racing machine of the receiver, else one.
   std::uint32_t first_slot = 0;
-  std::string name;
+  Name name;
 };
 
 struct CompiledPart {
-  std::string name;
+  Name name;
   Placement placement = Placement::kSingle;
   std::vector<std::uint32_t> machines;
   // By ordinal: where the machine stands in the plan's list.

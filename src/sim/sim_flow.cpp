@@ -174,10 +174,11 @@ void Simulator::transmit(std::uint32_t from, std::uint32_t to, Event event) {
   LinkTimeline& link = links_[way.link];
   const auto passage = link.send(Seconds{now_}, bytes);
   if (options_.record_spans) {
-    const std::string& edge = plan_of(attempt).edges[event.b].name;
+    const Name edge = plan_of(attempt).edges[event.b].name;
     if (is_shaped(link.profile()))
-      note_span(attempt.frame, SpanKind::kSend, from, edge, now_, passage.arrives.count() - now_);
-    note_bytes(attempt.frame, edge, bytes, passage.on_air);
+      note_span(attempt.frame, {SpanKind::kSend, nodes_[from].name, edge, Seconds{now_},
+                                Seconds{passage.arrives.count() - now_}});
+    note_bytes(attempt.frame, {edge, bytes, passage.on_air});
   }
   if (!reachable(from) || !reachable(to)) return;
   if (!way.network) return complete(passage.arrives.count(), to, event);
@@ -209,8 +210,9 @@ void Simulator::complete(double at, std::uint32_t to, Event event) {
   if (event.what == What::kAnswer) {
     const double decode = nodes_[to].slowdown * costs_of(attempt).decode[event.b];
     if (options_.record_spans && decode > 0)
-      note_span(attempt.frame, SpanKind::kDecode, to, plan_of(attempt).edges[event.b].name, at,
-                decode);
+      note_span(attempt.frame,
+                {SpanKind::kDecode, nodes_[to].name, plan_of(attempt).edges[event.b].name,
+                 Seconds{at}, Seconds{decode}});
     at += decode;
   }
   events_.push(at, event);
@@ -314,6 +316,37 @@ void Simulator::return_credits(Attempt& attempt, const CompiledPart& part, std::
     if (credit == kNone) continue;
     events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
     credit = kNone;
+  }
+}
+
+void Simulator::note_span(std::uint32_t frame, const Span& span) {
+  auto& spans = trace_.frames[frame].spans;
+  if (spans.empty()) spans.reserve(usual_spans_);
+  spans.push_back(span);
+}
+
+void Simulator::note_bytes(std::uint32_t frame, const EdgeBytes& bytes) {
+  auto& edges = trace_.frames[frame].bytes;
+  if (edges.empty()) edges.reserve(usual_bytes_);
+  edges.push_back(bytes);
+}
+
+void Simulator::note_job(const Job& job, std::uint32_t machine, const Core& core) {
+  static const Name input = "input";
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const Name on = nodes_[machine].name;
+  const Name name = job.part < 0 ? input : plan.parts[static_cast<std::size_t>(job.part)].name;
+  if (core.start > job.ready)
+    note_span(attempt.frame,
+              {SpanKind::kQueue, on, name, Seconds{job.ready}, Seconds{core.start - job.ready}});
+  double at = core.start;
+  for (const Piece& piece : pieces_of(job, machine)) {
+    if (piece.duration <= 0) continue;
+    const bool plain = piece.kind == SpanKind::kRun || piece.what == kNone;
+    const Name what = plain ? name : plan.edges[piece.what].name;
+    note_span(attempt.frame, {piece.kind, on, what, Seconds{at}, Seconds{piece.duration}});
+    at += piece.duration;
   }
 }
 

@@ -167,7 +167,8 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
       record.truth = measured.truth;
     }
   }
-  write_notes(frame, record);
+  usual_spans_ = record.spans.size();
+  usual_bytes_ = record.bytes.size();
   for (const std::uint32_t slot : state.attempts) release(slot);
   state.attempts.clear();
   if (outcome == Outcome::kDropped) return;

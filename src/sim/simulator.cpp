@@ -24,6 +24,7 @@ Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
   nodes_.reserve(cluster.machines.size());
   for (const Machine& machine : cluster.machines)
     nodes_.push_back({.machine = &machine,
+                      .name = machine.name,
                       .slowdown = machine.slowdown,
                       .cores = std::vector<Core>(static_cast<std::size_t>(machine.cores))});
   source_ = index_.machine(cluster.source);

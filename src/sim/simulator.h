@@ -20,8 +20,7 @@ namespace isthmus {
 
 // The state behind `simulate`, for one run. Times are seconds of virtual time. Which file holds
 // what: simulator.cpp time and machines, sim_source.cpp the source (admission, answers, failures),
-// sim_course.cpp which machines a frame takes, sim_flow.cpp frames on their way through a plan,
-// sim_record.cpp what is noted of them.
+// sim_course.cpp which machines a frame takes, sim_flow.cpp frames on their way through a plan.
 class Simulator {
  public:
   Simulator(const SimOptions& options, const std::vector<Plan>& ladder, const Cluster& cluster,
@@ -93,27 +92,7 @@ class Simulator {
     double captured = 0;
     bool done = false;
     std::uint8_t next_attempt = 0;
-    // Index in `notes_`, once there is something to note.
-    std::uint32_t notes = kNone;
     std::vector<std::uint32_t> attempts;
-  };
-
-  // Of a frame under way: what its record will say, with the names where they are.
-  struct SpanNote {
-    SpanKind kind = SpanKind::kRun;
-    std::uint32_t machine = 0;
-    const std::string* what = nullptr;
-    double start = 0;
-    double duration = 0;
-  };
-  struct BytesNote {
-    const std::string* edge = nullptr;
-    std::int64_t message = 0;
-    std::int64_t on_air = 0;
-  };
-  struct Notes {
-    std::vector<SpanNote> spans;
-    std::vector<BytesNote> bytes;
   };
 
   // A piece of work that waits for a core. Part -1: the source sends a frame off.
@@ -153,6 +132,7 @@ class Simulator {
   };
   struct Node {
     const Machine* machine = nullptr;
+    Name name;
     double slowdown = 1;
     std::deque<Job> queue;
     std::vector<Core> cores;
@@ -255,15 +235,9 @@ class Simulator {
                            std::uint32_t to);
   void take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine);
   void return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal);
-
-  // sim_record.cpp
-  Notes& notes_of(std::uint32_t frame);
   void note_job(const Job& job, std::uint32_t machine, const Core& core);
-  void note_span(std::uint32_t frame, SpanKind kind, std::uint32_t machine, const std::string& what,
-                 double start, double duration);
-  void note_bytes(std::uint32_t frame, const std::string& edge, std::int64_t message,
-                  std::int64_t on_air);
-  void write_notes(std::uint32_t frame, FrameRecord& record);
+  void note_span(std::uint32_t frame, const Span& span);
+  void note_bytes(std::uint32_t frame, const EdgeBytes& bytes);
 
   // A local answer waits for those before it.
   Seconds local_time_now() const { return local_time_ * (1 + local_pending_); }
@@ -320,8 +294,9 @@ class Simulator {
   // Memory that is used again.
   std::vector<Piece> pieces_;
   std::vector<Piece> sending_;
-  std::vector<Notes> notes_;
-  std::vector<std::uint32_t> free_notes_;
+  // How much was noted of the frame that ended last: there will be as much of the next.
+  std::size_t usual_spans_ = 0;
+  std::size_t usual_bytes_ = 0;
 };
 
 }  // namespace isthmus
