@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,11 +26,14 @@ class LeastLoaded {
   std::optional<std::size_t> choose(std::uint32_t frame) const;
 
  private:
-  // The least load below a node of the tree, and how many replicas have it; 0 if none lives there.
+  // The least load below a node of the tree, and how many living replicas have it.
   struct Least {
-    Seconds load{0};
+    Seconds load{std::numeric_limits<double>::infinity()};
     std::uint32_t replicas = 0;
 
+    std::uint32_t replicas_with(Seconds this_load) const {
+      return load == this_load ? replicas : 0;
+    }
     friend bool operator==(const Least&, const Least&) = default;
   };
   static Least leaf(std::optional<Seconds> load);

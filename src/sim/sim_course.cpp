@@ -92,6 +92,7 @@ void Simulator::note_time(std::uint32_t machine, double duration) {
   constexpr std::size_t kRemembered = 16;
   Node& node = nodes_[machine];
   if (node.replica_of.empty()) return;
+  if (node.times.empty()) node.times.reserve(kRemembered);
   if (node.times.size() < kRemembered)
     node.times.emplace_back(duration);
   else

@@ -238,10 +238,10 @@ void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordina
   // The second of a race, or an optional input that comes too late.
   if (input != kMissing) return;
   input = how;
-  const std::uint32_t counter = counter_of(part, ordinal);
-  const bool first = attempt.required[counter] + attempt.optional[counter] ==
-                     part.required_inputs + part.optional_inputs;
-  --(edge.required ? attempt.required : attempt.optional)[counter];
+  Awaited& awaited = attempt.awaited[counter_of(part, ordinal)];
+  const bool first =
+      awaited.required + awaited.optional == part.required_inputs + part.optional_inputs;
+  --(edge.required ? awaited.required : awaited.optional);
   if (first)
     for (const std::uint32_t other : part.in_edges)
       if (!plan.edges[other].required &&
@@ -263,15 +263,15 @@ void Simulator::give_up(std::uint32_t slot, std::uint32_t e, std::uint32_t ordin
   input = kGivenUp;
   attempt.missing.push_back(edge.name);
   const auto index = static_cast<std::uint32_t>(edge.to_part);
-  --attempt.optional[counter_of(plan.parts[index], ordinal)];
+  --attempt.awaited[counter_of(plan.parts[index], ordinal)].optional;
   enqueue_if_ready(slot, index, ordinal);
 }
 
 void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::uint32_t ordinal) {
   const Attempt& attempt = attempts_[slot];
   const CompiledPart& part = plan_of(attempt).parts[index];
-  const std::uint32_t counter = counter_of(part, ordinal);
-  if (attempt.required[counter] > 0 || attempt.optional[counter] > 0) return;
+  const Awaited& awaited = attempt.awaited[counter_of(part, ordinal)];
+  if (awaited.required > 0 || awaited.optional > 0) return;
   const std::uint32_t machine = part.machines[ordinal];
   nodes_[machine].queue.push_back({.attempt = slot,
                                    .generation = attempt.generation,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "sim/simulator.h"
 
@@ -94,17 +95,13 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   attempt.came_from.assign(plan.stands, kNone);
   attempt.input.assign(plan.slots, kMissing);
   attempt.credit.assign(use_credits_ ? plan.slots : 0, kNone);
-  attempt.required.assign(plan.counters, 0);
-  attempt.optional.assign(plan.counters, 0);
-  for (const CompiledPart& part : plan.parts) {
-    for (std::uint32_t i = 0; i < part.counters(); ++i) {
-      attempt.required[part.first_counter + i] = part.required_inputs;
-      attempt.optional[part.first_counter + i] = part.optional_inputs;
-    }
-  }
+  attempt.awaited.resize(plan.counters);
+  for (const CompiledPart& part : plan.parts)
+    for (std::uint32_t i = 0; i < part.counters(); ++i)
+      attempt.awaited[part.first_counter + i] = {part.required_inputs, part.optional_inputs};
   attempt.answers = plan.answers;
   attempt.missing.clear();
-  frames_[frame].attempts.push_back(slot);
+  attempt.older = std::exchange(frames_[frame].attempt, slot);
   note_course(attempt.course, +1);
   local_pending_ += attempt.course.plan == ladder_.size();
   if (use_credits_) take_credits(attempt, nullptr, source_);
@@ -117,13 +114,14 @@ void Simulator::launch_locally(std::uint32_t frame, const std::string& reason) {
   launch(frame, local_course(reason));
 }
 
+// Of a frame's newest attempt.
 void Simulator::retry(std::uint32_t attempt) {
   const std::uint32_t frame = attempts_[attempt].frame;
   const Route failed = route_of(attempts_[attempt].course);
   const CompiledPlan& plan = plan_of(attempts_[attempt]);
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
   const Seconds left{frames_[frame].captured + deadline - now_};
-  std::erase(frames_[frame].attempts, attempt);
+  frames_[frame].attempt = attempts_[attempt].older;
   release(attempt);
   launch(frame,
          course_of(retry_route(ladder_, situation(), frame, failed, left, local_time_now())));
@@ -132,7 +130,7 @@ void Simulator::retry(std::uint32_t attempt) {
 void Simulator::local_due(std::uint32_t frame) {
   if (frames_[frame].done) return;
   if (!options_.local_fallback) return finish(frame, nullptr, Outcome::kLost);
-  for (const std::uint32_t slot : frames_[frame].attempts)
+  for (std::uint32_t slot = frames_[frame].attempt; slot != kNone; slot = attempts_[slot].older)
     if (attempts_[slot].course.plan == ladder_.size()) return;
   launch_locally(frame, "late");
 }
@@ -169,8 +167,9 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
   }
   usual_spans_ = record.spans.size();
   usual_bytes_ = record.bytes.size();
-  for (const std::uint32_t slot : state.attempts) release(slot);
-  state.attempts.clear();
+  for (std::uint32_t slot = std::exchange(state.attempt, kNone); slot != kNone;
+       slot = attempts_[slot].older)
+    release(slot);
   if (outcome == Outcome::kDropped) return;
   --in_flight_;
   admit_waiting();

@@ -144,11 +144,12 @@ bool Simulator::can_begin(const Job& job) {
 
 void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job) {
   Node& node = nodes_[machine];
+  const std::vector<Piece>& pieces = pieces_of(job, machine);
   double duration = 0;
-  for (const Piece& piece : pieces_of(job, machine)) duration += piece.duration;
+  for (const Piece& piece : pieces) duration += piece.duration;
   node.cores[core] = {.job = job, .busy = true, .start = now_, .end = now_ + duration, .sent = 0};
   ++node.busy;
-  schedule(machine, core);
+  schedule(machine, core, pieces);
   if (!use_credits_ || job.part < 0) return;
   Attempt& attempt = attempts_[job.attempt];
   const CompiledPart& part = plan_of(attempt).parts[static_cast<std::size_t>(job.part)];
@@ -157,13 +158,14 @@ void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job)
 }
 
 // What is still to come of the job on a core: its messages, each when it is encoded, and its end.
-void Simulator::schedule(std::uint32_t machine, std::uint32_t core) {
+void Simulator::schedule(std::uint32_t machine, std::uint32_t core,
+                         const std::vector<Piece>& pieces) {
   const Core& busy = nodes_[machine].cores[core];
   Event event{
       .what = What::kHandOver, .a = machine, .b = core, .generation = nodes_[machine].generation};
   double at = busy.start;
   int sends = 0;
-  for (const Piece& piece : pieces_of(busy.job, machine)) {
+  for (const Piece& piece : pieces) {
     at += piece.duration;
     if (piece.sends && sends++ >= busy.sent && at < busy.end) events_.push(at, event);
   }
@@ -265,7 +267,7 @@ void Simulator::revive_machine(std::uint32_t machine) {
       if (!node.cores[i].busy) continue;
       node.cores[i].start += now_ - node.stopped_at;
       node.cores[i].end += now_ - node.stopped_at;
-      schedule(machine, i);
+      schedule(machine, i, pieces_of(node.cores[i].job, machine));
     }
     begin_jobs(machine);
   }
@@ -281,8 +283,8 @@ void Simulator::detect(std::uint32_t machine) {
   trace_.events.push_back({Seconds{now_}, "dead", name, ""});
   const std::vector<std::uint32_t> active = active_;
   for (const std::uint32_t frame : active) {
-    if (frames_[frame].done || frames_[frame].attempts.empty()) continue;
-    const std::uint32_t latest = frames_[frame].attempts.back();
+    const std::uint32_t latest = frames_[frame].attempt;
+    if (frames_[frame].done || latest == kNone) continue;
     if (machines_of(ladder_, route_of(attempts_[latest].course)).contains(name)) retry(latest);
   }
   admit_waiting();

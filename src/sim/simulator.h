@@ -61,6 +61,11 @@ class Simulator {
   // What an input has got.
   enum Input : std::uint8_t { kMissing, kHere, kCrossed, kGivenUp };
 
+  struct Awaited {
+    std::int32_t required = 0;
+    std::int32_t optional = 0;
+  };
+
   // A route (plan/policy.h) in numbers.
   struct Course {
     std::uint32_t plan = 0;
@@ -74,6 +79,8 @@ class Simulator {
     std::uint32_t generation = 0;
     std::uint32_t frame = 0;
     std::uint8_t number = 0;
+    // Another attempt of the frame, whose answer may still come.
+    std::uint32_t older = kNone;
     Course course;
     // By stand: the site from which the frame came there first, and by which what comes of it goes
     // back to the source.
@@ -81,9 +88,8 @@ class Simulator {
     // By slot of an edge.
     std::vector<Input> input;
     std::vector<std::uint32_t> credit;
-    // By counter of a part: required and optional inputs still missing.
-    std::vector<std::int32_t> required;
-    std::vector<std::int32_t> optional;
+    // By counter of a part: inputs still missing.
+    std::vector<Awaited> awaited;
     std::int32_t answers = 0;
     std::vector<std::string> missing;
   };
@@ -92,7 +98,8 @@ class Simulator {
     double captured = 0;
     bool done = false;
     std::uint8_t next_attempt = 0;
-    std::vector<std::uint32_t> attempts;
+    // The newest; the others by Attempt::older.
+    std::uint32_t attempt = kNone;
   };
 
   // A piece of work that waits for a core. Part -1: the source sends a frame off.
@@ -166,7 +173,7 @@ class Simulator {
   bool can_begin(const Job& job);
   bool is_stale(const Job& job) const;
   void begin(std::uint32_t machine, std::uint32_t core, const Job& job);
-  void schedule(std::uint32_t machine, std::uint32_t core);
+  void schedule(std::uint32_t machine, std::uint32_t core, const std::vector<Piece>& pieces);
   void hand_over(std::uint32_t machine, std::uint32_t core);
   void end_job(std::uint32_t machine, std::uint32_t core);
   void happen(const SimEvent& event);
