@@ -1,19 +1,8 @@
 #include "plan/least_loaded.h"
 
-#include <algorithm>
 #include <bit>
 
 namespace isthmus {
-
-LeastLoaded::Least LeastLoaded::leaf(std::optional<Seconds> load) {
-  return load ? Least{.load = *load, .replicas = 1} : Least{};
-}
-
-// Without branches, which would be guessed wrong half of the time.
-LeastLoaded::Least LeastLoaded::least_of(const Least& left, const Least& right) {
-  const Seconds load = std::min(left.load, right.load);
-  return {.load = load, .replicas = left.replicas_with(load) + right.replicas_with(load)};
-}
 
 LeastLoaded::LeastLoaded(std::span<const std::optional<Seconds>> loads)
     : leaves_(std::bit_ceil(loads.size())), tree_(2 * leaves_) {

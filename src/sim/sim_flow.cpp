@@ -67,7 +67,7 @@ const std::vector<Simulator::Piece>& Simulator::pieces_of(const Job& job, std::u
   const auto index = static_cast<std::uint32_t>(job.part);
   const CompiledPart& part = plan.parts[index];
   for (const std::uint32_t e : part.in_edges) {
-    if (attempt.input[slot_of(plan.edges[e], plan, job.ordinal)] != kCrossed) continue;
+    if (attempt.slots[slot_of(plan.edges[e], plan, job.ordinal)].input != kCrossed) continue;
     const bool image = plan.edges[e].normalise_at_receiver;
     add(SpanKind::kDecode, e, costs.decode[e] + (image ? costs.normalise[e] : 0));
   }
@@ -234,7 +234,7 @@ void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordina
   const auto index = static_cast<std::uint32_t>(edge.to_part);
   const CompiledPart& part = plan.parts[index];
   if (!reachable(part.machines[ordinal])) return;
-  Input& input = attempt.input[slot_of(edge, plan, ordinal)];
+  Input& input = attempt.slots[slot_of(edge, plan, ordinal)].input;
   // The second of a race, or an optional input that comes too late.
   if (input != kMissing) return;
   input = how;
@@ -245,7 +245,7 @@ void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordina
   if (first)
     for (const std::uint32_t other : part.in_edges)
       if (!plan.edges[other].required &&
-          attempt.input[slot_of(plan.edges[other], plan, ordinal)] == kMissing)
+          attempt.slots[slot_of(plan.edges[other], plan, ordinal)].input == kMissing)
         events_.push(now_ + plan.edges[other].wait, {.what = What::kGiveUp,
                                                      .a = slot,
                                                      .b = other,
@@ -258,7 +258,7 @@ void Simulator::give_up(std::uint32_t slot, std::uint32_t e, std::uint32_t ordin
   Attempt& attempt = attempts_[slot];
   const CompiledPlan& plan = plan_of(attempt);
   const CompiledEdge& edge = plan.edges[e];
-  Input& input = attempt.input[slot_of(edge, plan, ordinal)];
+  Input& input = attempt.slots[slot_of(edge, plan, ordinal)].input;
   if (input != kMissing) return;
   input = kGivenUp;
   attempt.missing.push_back(edge.name);
@@ -273,12 +273,11 @@ void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::u
   const Awaited& awaited = attempt.awaited[counter_of(part, ordinal)];
   if (awaited.required > 0 || awaited.optional > 0) return;
   const std::uint32_t machine = part.machines[ordinal];
-  nodes_[machine].queue.push_back({.attempt = slot,
-                                   .generation = attempt.generation,
-                                   .part = static_cast<std::int32_t>(index),
-                                   .ordinal = ordinal,
-                                   .ready = now_});
-  begin_jobs(machine);
+  enqueue(machine, {.attempt = slot,
+                    .generation = attempt.generation,
+                    .part = static_cast<std::int32_t>(index),
+                    .ordinal = ordinal,
+                    .ready = now_});
 }
 
 // A credit for each edge and pair of machines. What travels back to the source needs none.
@@ -305,14 +304,14 @@ void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::ui
     if (taker.placement == Placement::kRace || to == machine || to == source_) continue;
     const std::uint32_t credit = credit_for(attempt.course.plan, e, machine, to);
     --credits_[credit].left;
-    attempt.credit[edge.first_slot] = credit;
+    attempt.slots[edge.first_slot].credit = credit;
   }
 }
 
 void Simulator::return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal) {
   const CompiledPlan& plan = plan_of(attempt);
   for (const std::uint32_t e : part.in_edges) {
-    std::uint32_t& credit = attempt.credit[slot_of(plan.edges[e], plan, ordinal)];
+    std::uint32_t& credit = attempt.slots[slot_of(plan.edges[e], plan, ordinal)].credit;
     if (credit == kNone) continue;
     events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
     credit = kNone;

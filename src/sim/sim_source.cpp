@@ -93,8 +93,7 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   attempt.number = frames_[frame].next_attempt++;
   attempt.course = course;
   attempt.came_from.assign(plan.stands, kNone);
-  attempt.input.assign(plan.slots, kMissing);
-  attempt.credit.assign(use_credits_ ? plan.slots : 0, kNone);
+  attempt.slots.assign(plan.slots, {});
   attempt.awaited.resize(plan.counters);
   for (const CompiledPart& part : plan.parts)
     for (std::uint32_t i = 0; i < part.counters(); ++i)
@@ -105,9 +104,7 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   note_course(attempt.course, +1);
   local_pending_ += attempt.course.plan == ladder_.size();
   if (use_credits_) take_credits(attempt, nullptr, source_);
-  nodes_[source_].queue.push_back(
-      {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
-  begin_jobs(source_);
+  enqueue(source_, {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
 }
 
 void Simulator::launch_locally(std::uint32_t frame, const std::string& reason) {
@@ -138,8 +135,8 @@ void Simulator::local_due(std::uint32_t frame) {
 void Simulator::answer(std::uint32_t slot, std::uint32_t edge) {
   Attempt& attempt = attempts_[slot];
   const CompiledEdge& which = plan_of(attempt).edges[edge];
-  if (attempt.input[which.first_slot] != kMissing) return;
-  attempt.input[which.first_slot] = kCrossed;
+  if (attempt.slots[which.first_slot].input != kMissing) return;
+  attempt.slots[which.first_slot].input = kCrossed;
   if (!which.is_exit && --attempt.answers > 0) return;
   finish(attempt.frame, &attempt,
          attempt.course.plan == ladder_.size() ? Outcome::kAnsweredLocally : Outcome::kAnswered);
@@ -180,9 +177,8 @@ void Simulator::release(std::uint32_t slot) {
   Attempt& attempt = attempts_[slot];
   note_course(attempt.course, -1);
   local_pending_ -= attempt.course.plan == ladder_.size();
-  for (const std::uint32_t credit : attempt.credit)
-    if (credit != kNone) events_.push(now_, {.what = What::kCredit, .a = credit});
-  attempt.credit.clear();
+  for (const Slot& each : attempt.slots)
+    if (each.credit != kNone) events_.push(now_, {.what = What::kCredit, .a = each.credit});
   ++attempt.generation;
   free_attempts_.push_back(slot);
 }

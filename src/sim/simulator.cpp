@@ -21,12 +21,18 @@ std::uint64_t pair_key(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
 Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
                      const Cluster& cluster, const Profile& profile)
     : options_(options), cluster_(cluster), ladder_(ladder), index_(cluster) {
+  std::size_t cores = 0;
+  for (const Machine& machine : cluster.machines) cores += static_cast<std::size_t>(machine.cores);
+  cores_.resize(cores);
   nodes_.reserve(cluster.machines.size());
-  for (const Machine& machine : cluster.machines)
+  auto first_core = cores_.begin();
+  for (const Machine& machine : cluster.machines) {
     nodes_.push_back({.machine = &machine,
                       .name = machine.name,
                       .slowdown = machine.slowdown,
-                      .cores = std::vector<Core>(static_cast<std::size_t>(machine.cores))});
+                      .cores = {first_core, static_cast<std::size_t>(machine.cores)}});
+    first_core += machine.cores;
+  }
   source_ = index_.machine(cluster.source);
   for (const Plan& plan : ladder)
     plans_.push_back(
@@ -106,17 +112,41 @@ bool Simulator::is_stale(const Job& job) const {
   return attempts_[job.attempt].generation != job.generation;
 }
 
+void Simulator::enqueue(std::uint32_t machine, const Job& job) {
+  if (free_jobs_.empty()) {
+    free_jobs_.push_back(static_cast<std::uint32_t>(jobs_.size()));
+    jobs_.emplace_back();
+  }
+  const std::uint32_t added = free_jobs_.back();
+  free_jobs_.pop_back();
+  jobs_[added] = {.job = job};
+  Node& node = nodes_[machine];
+  (node.last_job == kNone ? node.first_job : jobs_[node.last_job].next) = added;
+  node.last_job = added;
+  begin_jobs(machine);
+}
+
+// `before` it is this one; kNone if it is the first.
+void Simulator::dequeue(Node& node, std::uint32_t job, std::uint32_t before) {
+  (before == kNone ? node.first_job : jobs_[before].next) = jobs_[job].next;
+  if (node.last_job == job) node.last_job = before;
+  free_jobs_.push_back(job);
+}
+
 // First come, first served, except that a job whose output has no credit lets others pass.
 void Simulator::begin_jobs(std::uint32_t machine) {
   Node& node = nodes_[machine];
-  for (std::size_t i = 0;
-       i < node.queue.size() && node.busy < static_cast<int>(node.cores.size()) && !node.stopped;) {
-    const Job job = node.queue[i];
+  std::uint32_t before = kNone;
+  std::uint32_t next = node.first_job;
+  while (next != kNone && node.busy < static_cast<int>(node.cores.size()) && !node.stopped) {
+    const std::uint32_t at = next;
+    const Job job = jobs_[at].job;
+    next = jobs_[at].next;
     if (!is_stale(job) && use_credits_ && !can_begin(job)) {
-      ++i;
+      before = at;
       continue;
     }
-    node.queue.erase(node.queue.begin() + static_cast<std::ptrdiff_t>(i));
+    dequeue(node, at, before);
     if (is_stale(job)) continue;
     const auto free = std::ranges::find(node.cores, false, &Core::busy);
     begin(machine, static_cast<std::uint32_t>(free - node.cores.begin()), job);
@@ -233,7 +263,7 @@ void Simulator::fail_machine(std::uint32_t machine, const SimEvent& event) {
   double noticed = now_ + profile.latency.count();
   if (event.kind == SimEventKind::kKill) {
     node.killed = true;
-    node.queue.clear();
+    while (node.first_job != kNone) dequeue(node, node.first_job, kNone);
     node.held.clear();
     for (Core& core : node.cores) core.busy = false;
     node.busy = 0;

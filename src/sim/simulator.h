@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -61,6 +62,11 @@ class Simulator {
   // What an input has got.
   enum Input : std::uint8_t { kMissing, kHere, kCrossed, kGivenUp };
 
+  // An edge of one frame: its message, and the credit that the message holds.
+  struct Slot {
+    Input input = kMissing;
+    std::uint32_t credit = kNone;
+  };
   struct Awaited {
     std::int32_t required = 0;
     std::int32_t optional = 0;
@@ -86,8 +92,7 @@ class Simulator {
     // back to the source.
     std::vector<std::uint32_t> came_from;
     // By slot of an edge.
-    std::vector<Input> input;
-    std::vector<std::uint32_t> credit;
+    std::vector<Slot> slots;
     // By counter of a part: inputs still missing.
     std::vector<Awaited> awaited;
     std::int32_t answers = 0;
@@ -109,6 +114,10 @@ class Simulator {
     std::int32_t part = -1;
     std::uint32_t ordinal = 0;
     double ready = 0;
+  };
+  struct WaitingJob {
+    Job job;
+    std::uint32_t next = kNone;
   };
   // One step of a job.
   struct Piece {
@@ -141,8 +150,10 @@ class Simulator {
     const Machine* machine = nullptr;
     Name name;
     double slowdown = 1;
-    std::deque<Job> queue;
-    std::vector<Core> cores;
+    // Indices in `jobs_` of those that wait, the first come first.
+    std::uint32_t first_job = kNone;
+    std::uint32_t last_job = kNone;
+    std::span<Core> cores;
     int busy = 0;
     bool stopped = false;
     double stopped_at = 0;
@@ -169,7 +180,9 @@ class Simulator {
   // simulator.cpp
   bool is_current(const Event& event) const;
   void handle(const Event& event);
+  void enqueue(std::uint32_t machine, const Job& job);
   void begin_jobs(std::uint32_t machine);
+  void dequeue(Node& node, std::uint32_t job, std::uint32_t before);
   bool can_begin(const Job& job);
   bool is_stale(const Job& job) const;
   void begin(std::uint32_t machine, std::uint32_t core, const Job& job);
@@ -267,6 +280,10 @@ class Simulator {
   double now_ = 0;
   EventQueue<Event> events_;
   std::vector<Node> nodes_;
+  // Of all machines, one after the other.
+  std::vector<Core> cores_;
+  std::vector<WaitingJob> jobs_;
+  std::vector<std::uint32_t> free_jobs_;
   LinkIndex index_;
   std::vector<LinkTimeline> links_;
   // By sender and receiver; of a network, by sender and network.
