@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <future>
 #include <iterator>
-#include <random>
 #include <utility>
 
 #include "core/error.h"
@@ -11,30 +9,6 @@
 namespace isthmus {
 namespace {
 
-// Frame numbers of the runs that measure the local answer.
-constexpr std::uint32_t kMeasureFrame = 0xfffffff0;
-
-std::uint64_t random_instance() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device() | 1;
-}
-
-// The end of the way back: into this process.
-class IntoSource final : public ReturnPath {
- public:
-  using Receive = std::function<void(const Deployment*, Parcel)>;
-  explicit IntoSource(Receive receive) : receive_(std::move(receive)) {}
-
-  bool is_local() const override { return true; }
-  void send(const Deployment* deployment, Parcel parcel) override {
-    receive_(deployment, std::move(parcel));
-  }
-  void grant() override {}
-
- private:
-  Receive receive_;
-};
-
 std::int64_t request_bytes(const Generation::ForMachine& target) {
   std::int64_t bytes = 0;
   for (const auto& request : target.requests)
@@ -43,40 +17,6 @@ std::int64_t request_bytes(const Generation::ForMachine& target) {
 }
 
 }  // namespace
-
-Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
-                     SourceOptions the_options, const DeployProgress& progress)
-    : cluster(the_cluster), options(std::move(the_options)), instance(random_instance()) {
-  check_cluster(cluster);
-  const Machine& self = cluster.machine(cluster.source);
-  remote_return = std::make_shared<IntoSource>(
-      [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), false); });
-  local_return = std::make_shared<IntoSource>(
-      [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), true); });
-  node = std::make_unique<FlowNode>(
-      FlowNodeOptions{.cores = std::max(1, self.cores), .slowdown = self.slowdown}, *this, clock);
-  local_node = std::make_unique<FlowNode>(FlowNodeOptions{.slowdown = self.slowdown}, *this, clock);
-  trace.origin = "runtime";
-  trace.plan = ladder.empty() ? "" : ladder.front().plan.name;
-  if (options.replan) rungs = ladder;
-  const auto generation = make_generation(spec_for(std::move(ladder), 1), parts);
-  try {
-    check(connect(*generation, progress));
-    measure_local(*generation);
-  } catch (...) {
-    close_peers();
-    throw;
-  }
-  install(generation);
-  timer = std::thread([this] { keep_time(); });
-  if (options.replan) rebalancer = std::thread([this] { rebalance(); });
-}
-
-Source::State::~State() {
-  stop(Seconds{0});
-  node.reset();
-  local_node.reset();
-}
 
 GenerationSpec Source::State::spec_for(std::vector<LoadedPlan> ladder,
                                        std::uint16_t first_epoch) const {
@@ -134,61 +74,6 @@ void Source::State::deploy_to(const std::string& machine, const Generation& gene
   deployed_bytes[machine] = blobs + request_bytes(target->second);
 }
 
-void Source::State::connect_peer(const std::string& machine, const Generation& generation,
-                                 std::uint64_t started) {
-  {
-    const std::lock_guard lock(mutex);
-    const auto& known = remotes[machine].peer;
-    if (known && known->max_message_bytes() >= generation.largest_message) return;
-  }
-  // A machine that the source never sends to is watched all the same.
-  const auto up = cluster.link(cluster.source, machine).value_or(LinkProfile{});
-  const auto down = cluster.link(machine, cluster.source).value_or(LinkProfile{});
-  LinkProfile link = up;
-  if (!options.shape_links) link = {.name = up.name, .headers = up.headers, .trace = nullptr};
-  auto peer = Peer::connect(
-      {.self = cluster.source,
-       .machine = machine,
-       .address = cluster.machine(machine).address,
-       .link = link,
-       .interface = interface_to(machine),
-       .return_headers = down.headers,
-       .security = options.security,
-       .max_message_bytes = generation.largest_message,
-       .death_timeout = death_timeout(up, generation.largest_message),
-       .instance = started,
-       .seed = options.seed,
-       .source = options.id},
-      {.on_message =
-           [this](FlowMessage message, std::int64_t on_air) {
-             if (message.header.type == FrameType::kCredit)
-               timer_changed.notify_one();
-             else
-               node->pass_back(std::move(message), on_air);
-           },
-       .on_lost = [this, machine](const std::string& why) { lost(machine, why); },
-       .on_back = [this, machine](bool restarted) { back(machine, restarted); },
-       .on_report = [this,
-                     machine](const v1::HeartbeatReply& reply) { note_report(machine, reply); }},
-      clock);
-  // So that the first frame does not wait for it.
-  if (started != 0) peer->wait_ready(Seconds{1});
-  const std::lock_guard lock(mutex);
-  Remote& remote = remotes[machine];
-  if (remote.peer) remote.old_peers.push_back(std::move(remote.peer));
-  remote.peer = std::move(peer);
-}
-
-std::shared_ptr<EmulatedInterface> Source::State::interface_to(const std::string& machine) {
-  const ClusterNetwork* network = cluster.network(cluster.source, machine);
-  if (network == nullptr || !options.shape_links) return nullptr;
-  const std::lock_guard lock(mutex);
-  auto& interface = networks[network->name];
-  if (!interface)
-    interface = std::make_shared<EmulatedInterface>(network->link, clock, options.seed);
-  return interface;
-}
-
 void Source::State::install(const std::shared_ptr<const Generation>& generation) {
   for (const auto& deployment : generation->deployments) node->deploy(deployment);
   if (generation->local) local_node->deploy(generation->local);
@@ -205,45 +90,6 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
     timer_changed.notify_one();
   }
   for (const auto& action : later) action();
-}
-
-// Runs the local answer twice on zeros: the second time is taken.
-void Source::State::measure_local(const Generation& generation) {
-  if (!generation.local) return;
-  const Deployment& deployment = *generation.local;
-  local_node->deploy(generation.local);
-  local_node->set_slowdown(1);
-  Seconds spent{0};
-  for (std::uint32_t i = 0; i < 2; ++i) {
-    std::promise<Parcel> answer;
-    auto into = std::make_shared<IntoSource>(
-        [&](const Deployment*, Parcel parcel) { answer.set_value(std::move(parcel)); });
-    const PlanInput& input = deployment.plan.input;
-    const Seconds start = clock.now();
-    local_node->admit(generation.local,
-                      {.key = {.source = options.id,
-                               .frame = kMeasureFrame + i,
-                               .attempt = 0,
-                               .epoch = deployment.id.epoch},
-                       .route = {},
-                       .budget = Seconds{3600},
-                       .must_answer = true,
-                       .input = input.width > 0 ? Tensor(DType::kU8, {input.height, input.width, 3})
-                                                : Tensor(DType::kF32, input.shape)},
-                      into);
-    const Parcel parcel = answer.get_future().get();
-    if (parcel.message.header.type == FrameType::kRefusal) {
-      const auto text = parcel.message.payload.bytes();
-      throw Error(ErrorKind::kUnsupported,
-                  "the local answer does not run: " +
-                      std::string(reinterpret_cast<const char*>(text.data()), text.size()));
-    }
-    spent = clock.now() - start;
-  }
-  const double slowdown = cluster.machine(cluster.source).slowdown;
-  local_node->set_slowdown(slowdown);
-  const std::lock_guard lock(mutex);
-  local_time = spent * slowdown;
 }
 
 void Source::State::set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress,
@@ -385,139 +231,29 @@ void Source::State::undeploy(AgentClient& client,
   }
 }
 
-void Source::State::event_locked(const std::string& kind, const std::string& machine,
-                                 const std::string& detail) {
-  trace.events.push_back({clock.now(), kind, machine, detail});
-}
-
-void Source::State::lost(const std::string& machine, const std::string& why) {
-  Later later;
-  {
-    const std::lock_guard lock(mutex);
-    if (stopping) return;
-    Remote& remote = remotes[machine];
-    event_locked("dead", machine, why);
-    if (remote.peer && !remote.peer->alive()) remote.ready = false;
-    remote.avoid_until = clock.now() + Seconds{1};
-    std::vector<std::uint32_t> affected;
-    for (const auto& [frame, flight] : in_flight)
-      if (machines_of(flight.generation->plans, flight.route).contains(machine))
-        affected.push_back(frame);
-    const std::string reason = machine + " " + why;
-    for (const std::uint32_t frame : affected) {
-      const auto found = in_flight.find(frame);
-      if (found != in_flight.end()) retry_locked(frame, found->second, reason, later);
-    }
-    admit_waiting_locked(later);
-    changed.notify_all();
-    replan_changed.notify_all();
-  }
-  for (const auto& action : later) action();
-  node->lost(machine, why);
-}
-
-void Source::State::back(const std::string& machine, bool restarted) {
-  std::shared_ptr<const Generation> generation;
-  AgentClient* client = nullptr;
-  bool deployed = false;
-  std::vector<v1::UndeployRequest> left_over;
-  {
-    const std::lock_guard lock(mutex);
-    if (stopping || !current) return;
-    generation = current;
-    client = remotes.at(machine).client.get();
-    left_over = std::exchange(remotes.at(machine).left_over, {});
-    // What follows a plan that was taken down is brought to all machines.
-    deployed = taken_down || (!restarted && deployed_bytes.contains(machine));
-  }
-  try {
-    std::erase_if(left_over,
-                  [&](const auto& request) { return generation->has_epoch(request.epoch()); });
-    if (!restarted) undeploy(*client, left_over);
-    if (!deployed) {
-      client->greet(options.connect_timeout);
-      deploy_to(machine, *generation, {});
-    }
-    const std::lock_guard lock(mutex);
-    remotes[machine].ready = true;
-    event_locked("alive", machine, restarted ? "started anew" : "answers again");
-    timer_changed.notify_one();
-  } catch (const Error& error) {
-    const std::lock_guard lock(mutex);
-    event_locked("refused", machine, error.what());
-  }
-}
-
-NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t machine,
-                                   FlowMessage message, std::shared_ptr<void> token) {
-  std::shared_ptr<Peer> peer;
-  const std::string& name = deployment.machines[machine];
-  {
-    const std::lock_guard lock(mutex);
-    if (const auto remote = remotes.find(name); remote != remotes.end()) peer = remote->second.peer;
-  }
-  if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
-  return peer->send(std::move(message), std::move(token));
-}
-
-// No event of a peer is under way afterwards.
-void Source::State::close_peers() {
-  std::vector<std::shared_ptr<Peer>> peers;
-  {
-    const std::lock_guard lock(mutex);
-    for (auto& [machine, remote] : remotes) {
-      if (remote.peer) peers.push_back(std::exchange(remote.peer, nullptr));
-      std::ranges::move(remote.old_peers, std::back_inserter(peers));
-      remote.old_peers.clear();
-    }
-  }
-  for (auto& peer : peers) close_and_wait(std::move(peer));
-}
-
-Trace Source::State::stop(Seconds limit) {
-  stop_rebalancing();
+std::map<std::string, std::int64_t> Source::State::stage(std::vector<LoadedPlan> plans,
+                                                         const DeployProgress& progress) {
   const std::lock_guard one_at_a_time(changing);
-  Later later;
-  std::shared_ptr<const Generation> generation;
-  std::vector<std::shared_ptr<const Generation>> old;
   {
-    std::unique_lock lock(mutex);
-    if (ended) return trace;
-    stopping = true;
-    changed.notify_all();
-    std::vector<std::uint32_t> frames;
-    for (const auto& [frame, flight] : in_flight) frames.push_back(frame);
-    for (const std::uint32_t frame : frames)
-      if (limit > Seconds{0}) {
-        InFlight& flight = in_flight.at(frame);
-        if (flight.local_at) start_local_locked(frame, flight, "the source was stopped", later);
-      }
-    changed.wait_for(lock, limit, [this] { return in_flight.empty(); });
-    while (!in_flight.empty())
-      lose_locked(in_flight.begin()->first, in_flight.begin()->second, "the source was stopped",
-                  later);
-    for (Waiting& frame : waiting) {
-      FrameRecord record{.key = {.source = options.id, .frame = frame.frame},
-                         .outcome = Outcome::kDropped,
-                         .reason = "the source was stopped",
-                         .captured = frame.captured,
-                         .truth = frame.input.truth};
-      trace.frames.push_back(record);
-      call_locked(std::move(frame.on_answer), std::move(record), {}, later);
-    }
-    waiting.clear();
-    ended = true;
-    generation = current;
-    old = std::exchange(draining, {});
-    timer_changed.notify_all();
+    const std::lock_guard lock(mutex);
+    if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
   }
-  if (timer.joinable()) timer.join();
-  for (const auto& action : later) action();
-  if (generation) old.push_back(generation);
-  for (const auto& one : old) retire(one);
-  close_peers();
-  const std::lock_guard lock(mutex);
-  return trace;
+  GenerationSpec spec = spec_for(std::move(plans), 1);
+  spec.local_fallback = false;
+  const auto generation = make_generation(spec, parts);
+  std::map<std::string, std::int64_t> sent;
+  for (const auto& [machine, target] : generation->machines) {
+    try {
+      AgentClient& client = client_of(machine);
+      client.greet(options.connect_timeout);
+      sent[machine] = client.send_blobs(target.blobs, [&](std::int64_t done, std::int64_t total) {
+        if (progress) progress(machine, done, total);
+      });
+    } catch (const Error& error) {
+      log_info(error.what());
+    }
+  }
+  return sent;
 }
 
 }  // namespace isthmus

@@ -7,26 +7,8 @@
 namespace isthmus {
 namespace {
 
-// After a refusal a machine is left alone for as long as one that came back must have answered
-// heartbeats.
-constexpr Seconds kAvoid{1};
-constexpr std::size_t kRememberedTimes = 8;
-
-std::string text_of(const Payload& payload) {
-  return {reinterpret_cast<const char*>(payload.bytes().data()), payload.size()};
-}
-
 // What a busy machine may take to wake the right thread, twice.
 Seconds margin(Seconds deadline) { return std::min(Seconds{0.1}, deadline / 10); }
-
-bool is_edge(SpanKind kind) { return kind != SpanKind::kQueue && kind != SpanKind::kRun; }
-
-std::string name_of(const Deployment& deployment, const WireSpan& span) {
-  if (span.what == kNoIndex) return "input";
-  if (is_edge(span.kind))
-    return span.what < deployment.edges.size() ? deployment.edges[span.what].name : "";
-  return span.what < deployment.parts.size() ? deployment.parts[span.what].name : "";
-}
 
 std::string described(const Tensor& tensor) {
   return std::string(to_string(tensor.dtype())) + " " + to_string(tensor.shape());
@@ -213,207 +195,29 @@ void Source::State::retry_locked(std::uint32_t frame, InFlight& flight, const st
   start_locked(frame, flight, later);
 }
 
-void Source::State::lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why,
-                                Later& later) {
-  const std::size_t plan = std::min(flight.route.plan, flight.generation->plans.size() - 1);
-  FrameRecord record{.key = {.source = options.id,
-                             .frame = frame,
-                             .attempt = flight.attempt,
-                             .epoch = flight.generation->first_epoch},
-                     .outcome = Outcome::kLost,
-                     .plan = flight.generation->plans[plan].name,
-                     .reason = why};
-  finish_locked(frame, std::move(record), {}, later);
-}
-
-void Source::State::returned(const Deployment* deployment, Parcel parcel, bool local) {
-  const FrameHeader& header = parcel.message.header;
-  if (header.type == FrameType::kTensor) {
-    node->receive(std::move(parcel), remote_return);
-    return;
-  }
-  if (header.type == FrameType::kAnswer && deployment != nullptr) {
-    answered(*deployment, std::move(parcel), local);
-    return;
-  }
-  Later later;
-  {
-    const std::lock_guard lock(mutex);
-    const auto found = in_flight.find(header.key.frame);
-    if (header.type == FrameType::kAck && deployment != nullptr) {
-      if (found != in_flight.end())
-        found->second.reports.append(parcel.trailer);
-      else if (const auto index = recorded.find(header.key.frame); index != recorded.end())
-        add_reports(trace.frames[index->second], *deployment, parcel.trailer);
-    }
-    if (header.type != FrameType::kRefusal || found == in_flight.end()) return;
-    InFlight& flight = found->second;
-    const std::string why = text_of(parcel.message.payload);
-    if (local) {
-      lose_locked(header.key.frame, flight, why, later);
-    } else if (header.key.attempt == flight.attempt) {
-      if (deployment != nullptr && header.edge < deployment->machines.size()) {
-        const std::string& machine = deployment->machines[header.edge];
-        if (const auto remote = remotes.find(machine); remote != remotes.end())
-          remote->second.avoid_until = clock.now() + kAvoid;
-        event_locked("refused", machine, why);
-      } else {
-        event_locked("refused", "", why);
-      }
-      retry_locked(header.key.frame, flight, why, later);
-    }
-    admit_waiting_locked(later);
-  }
-  for (const auto& action : later) action();
-}
-
-void Source::State::answered(const Deployment& deployment, Parcel parcel, bool local) {
-  const FrameHeader& header = parcel.message.header;
-  {
-    // Most duplicates end here, before anything is decoded.
-    const std::lock_guard lock(mutex);
-    if (!in_flight.contains(header.key.frame)) return;
-  }
-  Trailer trailer = std::move(parcel.trailer);
-  Tensor scores = std::move(parcel.tensor);
-  if (scores.empty()) {
-    if (header.edge >= deployment.edges.size()) return;
-    const DeployedEdge& edge = deployment.edges[header.edge];
-    const Seconds start = clock.now();
-    const Payload& payload = parcel.message.payload;
-    scores = edge.codec->decode_shared(payload.bytes(), payload.owner(), edge.tensor.dtype,
-                                       edge.tensor.shape);
-    trailer.spans.push_back(
-        {SpanKind::kDecode, deployment.self, header.edge, start, clock.now() - start});
-  }
-  Later later;
-  {
-    const std::lock_guard lock(mutex);
-    const auto found = in_flight.find(header.key.frame);
-    if (found == in_flight.end()) return;
-    const InFlight& flight = found->second;
-    FrameRecord record{.key = header.key, .plan = deployment.plan.name};
-    record.outcome = local ? Outcome::kAnsweredLocally : Outcome::kAnswered;
-    record.reason = flight.route.reason;
-    trailer.append(flight.reports);
-    add_reports(record, deployment, trailer);
-    if (scores.dtype() == DType::kF32 && scores.size() > 1)
-      record.label = static_cast<std::int64_t>(argmax(scores.values<float>()));
-    finish_locked(header.key.frame, std::move(record), std::move(scores), later);
-  }
-  for (const auto& action : later) action();
-}
-
-void Source::State::add_reports(FrameRecord& record, const Deployment& deployment,
-                                const Trailer& trailer) const {
-  for (const WireSpan& span : trailer.spans) {
-    if (span.machine >= deployment.machines.size()) continue;
-    record.spans.push_back({span.kind, deployment.machines[span.machine], name_of(deployment, span),
-                            span.start, span.duration});
-  }
-  for (const WireBytes& bytes : trailer.bytes) {
-    if (bytes.edge >= deployment.edges.size()) continue;
-    const Name name = deployment.edges[bytes.edge].name;
-    auto entry = std::ranges::find(record.bytes, name, &EdgeBytes::edge);
-    if (entry == record.bytes.end()) entry = record.bytes.insert(entry, {.edge = name});
-    entry->message += bytes.message;
-    entry->on_air += bytes.on_air;
-  }
-  for (const std::uint16_t edge : trailer.missing)
-    if (edge < deployment.edges.size()) record.missing.push_back(deployment.edges[edge].name);
-}
-
-void Source::State::record_locked(const FrameRecord& record) {
-  if (trace.frames.size() >= 2 * std::max<std::size_t>(options.trace_frames, 1)) {
-    const auto last = trace.frames.end() - static_cast<std::ptrdiff_t>(options.trace_frames);
-    trace.frames.erase(trace.frames.begin(), last);
-    recorded.clear();
-    for (std::size_t i = 0; i < trace.frames.size(); ++i) recorded[trace.frames[i].key.frame] = i;
-  }
-  recorded[record.key.frame] = trace.frames.size();
-  trace.frames.push_back(record);
-}
-
-void Source::State::call_locked(OnAnswer on_answer, FrameRecord record, Tensor scores,
-                                Later& later) {
-  if (!on_answer) return;
-  ++calling;
-  later.push_back(
-      [this, call = std::move(on_answer), record = std::move(record), scores = std::move(scores)] {
-        call(record, scores);
-        const std::lock_guard lock(mutex);
-        --calling;
-        changed.notify_all();
-      });
-}
-
-void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores,
-                                  Later& later) {
-  const auto found = in_flight.find(frame);
-  InFlight flight = std::move(found->second);
-  in_flight.erase(found);
-  if (flight.local_started) --local_pending;
-  record.captured = flight.captured;
-  record.capture_to_output = clock.now() - flight.captured;
-  record.truth = flight.input.truth;
-  if (record.outcome == Outcome::kAnswered) {
-    for (const std::string& machine : machines_of(flight.generation->plans, flight.route)) {
-      const auto remote = remotes.find(machine);
-      if (remote == remotes.end()) continue;
-      remote->second.times.push_back(record.capture_to_output);
-      if (remote->second.times.size() > kRememberedTimes) remote->second.times.pop_front();
-    }
-  }
-  record_locked(record);
-  call_locked(std::move(flight.on_answer), std::move(record), std::move(scores), later);
-  admit_waiting_locked(later);
+bool Source::State::park_locked(InFlight& flight) {
+  const Seconds end = flight.captured + flight.deadline;
+  const bool comes = taken_down || (options.replan && !rebalancing_over);
+  if (!comes || stopping || clock.now() >= end) return false;
+  flight.parked = true;
   changed.notify_all();
+  flight.local_at = end;
+  replan_changed.notify_all();
   timer_changed.notify_one();
+  return true;
 }
 
-void Source::State::keep_time() {
-  std::unique_lock lock(mutex);
-  while (!ended) {
-    std::optional<Seconds> next;
-    for (const auto& [frame, flight] : in_flight)
-      if (flight.local_at && !flight.local_started && (!next || *flight.local_at < *next))
-        next = flight.local_at;
-    const Seconds now = clock.now();
-    if (next && now >= *next) {
-      Later later;
-      std::vector<std::uint32_t> due;
-      for (const auto& [frame, flight] : in_flight)
-        if (flight.local_at && !flight.local_started && now >= *flight.local_at)
-          due.push_back(frame);
-      for (const std::uint32_t frame : due)
-        start_local_locked(frame, in_flight.at(frame), "no answer in time", later);
-      lock.unlock();
-      for (const auto& action : later) action();
-      lock.lock();
-      continue;
-    }
-    const auto idle = [&](const std::shared_ptr<const Generation>& generation) {
-      return std::ranges::none_of(
-          in_flight, [&](const auto& entry) { return entry.second.generation == generation; });
-    };
-    if (const auto old = std::ranges::find_if(draining, idle); old != draining.end()) {
-      const std::shared_ptr<const Generation> generation = std::move(*old);
-      draining.erase(old);
-      lock.unlock();
-      retire(generation);
-      lock.lock();
-      continue;
-    }
-    // A machine that is avoided for a moment may be used again afterwards: waiting frames ask anew.
-    Seconds pause = next ? *next - now : Seconds{0.5};
-    if (!waiting.empty()) pause = std::min(pause, Seconds{0.02});
-    timer_changed.wait_for(lock, pause);
-    Later later;
-    admit_waiting_locked(later);
-    if (later.empty()) continue;
-    lock.unlock();
-    for (const auto& action : later) action();
-    lock.lock();
+void Source::State::resume_parked_locked(Later& later) {
+  std::vector<std::uint32_t> frames;
+  for (const auto& [frame, flight] : in_flight)
+    if (flight.parked) frames.push_back(frame);
+  for (const std::uint32_t frame : frames) {
+    InFlight& flight = in_flight.at(frame);
+    flight.parked = false;
+    flight.generation = current;
+    flight.route = admit_route(current->plans, situation_locked(), frame);
+    ++flight.attempt;
+    start_locked(frame, flight, later);
   }
 }
 

@@ -2,9 +2,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/error.h"
 #include "core/json.h"
-#include "core/log.h"
 #include "serve/source_state.h"
 #include "serve/wire.h"
 
@@ -30,74 +28,6 @@ Statistics Source::State::statistics_locked() const {
     for (const auto& [which, part] : remote.parts)
       if (which.first == deployment.id.epoch) statistics.machines[machine][which.second] = part;
   return statistics;
-}
-
-AgentClient& Source::State::client_of(const std::string& machine) {
-  const std::lock_guard lock(mutex);
-  auto& client = remotes[machine].client;
-  if (!client)
-    client =
-        std::make_unique<AgentClient>(machine, cluster.machine(machine).address, options.security);
-  return *client;
-}
-
-std::map<std::string, std::int64_t> Source::State::stage(std::vector<LoadedPlan> plans,
-                                                         const DeployProgress& progress) {
-  const std::lock_guard one_at_a_time(changing);
-  {
-    const std::lock_guard lock(mutex);
-    if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
-  }
-  GenerationSpec spec = spec_for(std::move(plans), 1);
-  spec.local_fallback = false;
-  const auto generation = make_generation(spec, parts);
-  std::map<std::string, std::int64_t> sent;
-  for (const auto& [machine, target] : generation->machines) {
-    try {
-      AgentClient& client = client_of(machine);
-      client.greet(options.connect_timeout);
-      sent[machine] = client.send_blobs(target.blobs, [&](std::int64_t done, std::int64_t total) {
-        if (progress) progress(machine, done, total);
-      });
-    } catch (const Error& error) {
-      log_info(error.what());
-    }
-  }
-  return sent;
-}
-
-// Whether the frame may wait for another plan.
-bool Source::State::park_locked(InFlight& flight) {
-  const Seconds end = flight.captured + flight.deadline;
-  const bool comes = taken_down || (options.replan && !rebalancing_over);
-  if (!comes || stopping || clock.now() >= end) return false;
-  flight.parked = true;
-  changed.notify_all();
-  flight.local_at = end;
-  replan_changed.notify_all();
-  timer_changed.notify_one();
-  return true;
-}
-
-void Source::State::resume_parked_locked(Later& later) {
-  std::vector<std::uint32_t> frames;
-  for (const auto& [frame, flight] : in_flight)
-    if (flight.parked) frames.push_back(frame);
-  for (const std::uint32_t frame : frames) {
-    InFlight& flight = in_flight.at(frame);
-    flight.parked = false;
-    flight.generation = current;
-    flight.route = admit_route(current->plans, situation_locked(), frame);
-    ++flight.attempt;
-    start_locked(frame, flight, later);
-  }
-}
-
-std::set<std::string> Source::State::dead_locked() const {
-  std::set<std::string> dead;
-  for (const auto& [machine, remote] : remotes)
-    if (remote.peer && !remote.ready) dead.insert(machine);
-  return dead;
 }
 
 std::string Source::State::reason_to_replan_locked(Asked& asked) const {

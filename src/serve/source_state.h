@@ -74,7 +74,13 @@ struct Source::State final : public NextHops {
   // What is to be done once the lock is released.
   using Later = std::vector<std::function<void()>>;
 
-  // Frames in, answers out (source_frames.cpp).
+  // From the first deployment to the end, and what is due meanwhile (source_state.cpp).
+  void measure_local(const Generation& generation);
+  void keep_time();
+  void event_locked(const std::string& kind, const std::string& machine, const std::string& detail);
+  Trace stop(Seconds limit);
+
+  // Frames in, and by which way (source_frames.cpp).
   void submit(SourceFrame frame, OnAnswer on_answer);
   bool wait_for_room(Seconds limit);
   void check_input(const SourceFrame& frame) const;
@@ -85,18 +91,34 @@ struct Source::State final : public NextHops {
   void start_local_locked(std::uint32_t frame, InFlight& flight, const std::string& reason,
                           Later& later);
   void retry_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
+  // Whether the frame may wait for another plan.
+  bool park_locked(InFlight& flight);
+  void resume_parked_locked(Later& later);
+  Situation situation_locked() const;
+  Seconds local_time_locked() const;
+
+  // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).
   void returned(const Deployment* deployment, Parcel parcel, bool local);
   void answered(const Deployment& deployment, Parcel parcel, bool local);
   void finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores, Later& later);
   void lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
+  void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
   void record_locked(const FrameRecord& record);
   void call_locked(OnAnswer on_answer, FrameRecord record, Tensor scores, Later& later);
-  Situation situation_locked() const;
-  Seconds local_time_locked() const;
-  void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
-  void keep_time();
 
-  // Machines and plans (source_deploy.cpp).
+  // The other machines, whatever they run (source_machines.cpp).
+  AgentClient& client_of(const std::string& machine);
+  void connect_peer(const std::string& machine, const Generation& generation,
+                    std::uint64_t instance);
+  std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
+  void lost(const std::string& machine, const std::string& why);
+  void back(const std::string& machine, bool restarted);
+  std::set<std::string> dead_locked() const;
+  void close_peers();
+  Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
+            std::shared_ptr<void> token) override;
+
+  // Plans on the machines (source_deploy.cpp).
   struct Connected {
     // The first, whose machine is left out.
     std::optional<Error> failure;
@@ -105,16 +127,13 @@ struct Source::State final : public NextHops {
     // A machine that can be reached did not take its parts.
     bool refused = false;
   };
+  GenerationSpec spec_for(std::vector<LoadedPlan> ladder, std::uint16_t first_epoch) const;
   // Greets and fills every machine.
   Connected connect(const Generation& generation, const DeployProgress& progress);
   static void check(const Connected& connected);
   void deploy_to(const std::string& machine, const Generation& generation,
                  const DeployProgress& progress);
-  void connect_peer(const std::string& machine, const Generation& generation,
-                    std::uint64_t instance);
-  std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void install(const std::shared_ptr<const Generation>& generation);
-  void measure_local(const Generation& generation);
   // Not if the plans are others than `only_after` by now, unless that is null.
   void set_ladder(std::vector<LoadedPlan> ladder, const DeployProgress& progress,
                   const Generation* only_after = nullptr);
@@ -124,25 +143,15 @@ struct Source::State final : public NextHops {
   void take_down();
   // Brings the current plans back if they were taken down.
   void put_back();
+  void retire(const std::shared_ptr<const Generation>& generation);
   void undeploy(const Generation& generation);
   static void undeploy(AgentClient& client, const std::vector<v1::UndeployRequest>& requests);
-  void close_peers();
-  void retire(const std::shared_ptr<const Generation>& generation);
-  void lost(const std::string& machine, const std::string& why);
-  void back(const std::string& machine, bool restarted);
-  Trace stop(Seconds limit);
-  void event_locked(const std::string& kind, const std::string& machine, const std::string& detail);
-  GenerationSpec spec_for(std::vector<LoadedPlan> ladder, std::uint16_t first_epoch) const;
+  std::map<std::string, std::int64_t> stage(std::vector<LoadedPlan> plans,
+                                            const DeployProgress& progress);
 
   // What is measured, and other plans because of it (source_rebalance.cpp).
   void note_report(const std::string& machine, const v1::HeartbeatReply& reply);
   Statistics statistics_locked() const;
-  std::map<std::string, std::int64_t> stage(std::vector<LoadedPlan> plans,
-                                            const DeployProgress& progress);
-  AgentClient& client_of(const std::string& machine);
-  bool park_locked(InFlight& flight);
-  void resume_parked_locked(Later& later);
-  std::set<std::string> dead_locked() const;
   // What the planner was told last.
   struct Asked {
     Seconds at{0};
@@ -154,9 +163,6 @@ struct Source::State final : public NextHops {
   void replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead);
   void rebalance();
   void stop_rebalancing();
-
-  Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
-            std::shared_ptr<void> token) override;
 
   const Cluster cluster;
   const SourceOptions options;

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "core/error.h"
+#include "serve/source_state.h"
+
+namespace isthmus {
+
+AgentClient& Source::State::client_of(const std::string& machine) {
+  const std::lock_guard lock(mutex);
+  auto& client = remotes[machine].client;
+  if (!client)
+    client =
+        std::make_unique<AgentClient>(machine, cluster.machine(machine).address, options.security);
+  return *client;
+}
+
+void Source::State::connect_peer(const std::string& machine, const Generation& generation,
+                                 std::uint64_t started) {
+  {
+    const std::lock_guard lock(mutex);
+    const auto& known = remotes[machine].peer;
+    if (known && known->max_message_bytes() >= generation.largest_message) return;
+  }
+  // A machine that the source never sends to is watched all the same.
+  const auto up = cluster.link(cluster.source, machine).value_or(LinkProfile{});
+  const auto down = cluster.link(machine, cluster.source).value_or(LinkProfile{});
+  LinkProfile link = up;
+  if (!options.shape_links) link = {.name = up.name, .headers = up.headers, .trace = nullptr};
+  auto peer = Peer::connect(
+      {.self = cluster.source,
+       .machine = machine,
+       .address = cluster.machine(machine).address,
+       .link = link,
+       .interface = interface_to(machine),
+       .return_headers = down.headers,
+       .security = options.security,
+       .max_message_bytes = generation.largest_message,
+       .death_timeout = death_timeout(up, generation.largest_message),
+       .instance = started,
+       .seed = options.seed,
+       .source = options.id},
+      {.on_message =
+           [this](FlowMessage message, std::int64_t on_air) {
+             if (message.header.type == FrameType::kCredit)
+               timer_changed.notify_one();
+             else
+               node->pass_back(std::move(message), on_air);
+           },
+       .on_lost = [this, machine](const std::string& why) { lost(machine, why); },
+       .on_back = [this, machine](bool restarted) { back(machine, restarted); },
+       .on_report = [this,
+                     machine](const v1::HeartbeatReply& reply) { note_report(machine, reply); }},
+      clock);
+  // So that the first frame does not wait for it.
+  if (started != 0) peer->wait_ready(Seconds{1});
+  const std::lock_guard lock(mutex);
+  Remote& remote = remotes[machine];
+  if (remote.peer) remote.old_peers.push_back(std::move(remote.peer));
+  remote.peer = std::move(peer);
+}
+
+std::shared_ptr<EmulatedInterface> Source::State::interface_to(const std::string& machine) {
+  const ClusterNetwork* network = cluster.network(cluster.source, machine);
+  if (network == nullptr || !options.shape_links) return nullptr;
+  const std::lock_guard lock(mutex);
+  auto& interface = networks[network->name];
+  if (!interface)
+    interface = std::make_shared<EmulatedInterface>(network->link, clock, options.seed);
+  return interface;
+}
+
+NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t machine,
+                                   FlowMessage message, std::shared_ptr<void> token) {
+  std::shared_ptr<Peer> peer;
+  const std::string& name = deployment.machines[machine];
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto remote = remotes.find(name); remote != remotes.end()) peer = remote->second.peer;
+  }
+  if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
+  return peer->send(std::move(message), std::move(token));
+}
+
+std::set<std::string> Source::State::dead_locked() const {
+  std::set<std::string> dead;
+  for (const auto& [machine, remote] : remotes)
+    if (remote.peer && !remote.ready) dead.insert(machine);
+  return dead;
+}
+
+void Source::State::lost(const std::string& machine, const std::string& why) {
+  Later later;
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping) return;
+    Remote& remote = remotes[machine];
+    event_locked("dead", machine, why);
+    if (remote.peer && !remote.peer->alive()) remote.ready = false;
+    remote.avoid_until = clock.now() + Seconds{1};
+    std::vector<std::uint32_t> affected;
+    for (const auto& [frame, flight] : in_flight)
+      if (machines_of(flight.generation->plans, flight.route).contains(machine))
+        affected.push_back(frame);
+    const std::string reason = machine + " " + why;
+    for (const std::uint32_t frame : affected) {
+      const auto found = in_flight.find(frame);
+      if (found != in_flight.end()) retry_locked(frame, found->second, reason, later);
+    }
+    admit_waiting_locked(later);
+    changed.notify_all();
+    replan_changed.notify_all();
+  }
+  for (const auto& action : later) action();
+  node->lost(machine, why);
+}
+
+void Source::State::back(const std::string& machine, bool restarted) {
+  std::shared_ptr<const Generation> generation;
+  AgentClient* client = nullptr;
+  bool deployed = false;
+  std::vector<v1::UndeployRequest> left_over;
+  {
+    const std::lock_guard lock(mutex);
+    if (stopping || !current) return;
+    generation = current;
+    client = remotes.at(machine).client.get();
+    left_over = std::exchange(remotes.at(machine).left_over, {});
+    // What follows a plan that was taken down is brought to all machines.
+    deployed = taken_down || (!restarted && deployed_bytes.contains(machine));
+  }
+  try {
+    std::erase_if(left_over,
+                  [&](const auto& request) { return generation->has_epoch(request.epoch()); });
+    if (!restarted) undeploy(*client, left_over);
+    if (!deployed) {
+      client->greet(options.connect_timeout);
+      deploy_to(machine, *generation, {});
+    }
+    const std::lock_guard lock(mutex);
+    remotes[machine].ready = true;
+    event_locked("alive", machine, restarted ? "started anew" : "answers again");
+    timer_changed.notify_one();
+  } catch (const Error& error) {
+    const std::lock_guard lock(mutex);
+    event_locked("refused", machine, error.what());
+  }
+}
+
+// No event of a peer is under way afterwards.
+void Source::State::close_peers() {
+  std::vector<std::shared_ptr<Peer>> peers;
+  {
+    const std::lock_guard lock(mutex);
+    for (auto& [machine, remote] : remotes) {
+      if (remote.peer) peers.push_back(std::exchange(remote.peer, nullptr));
+      std::ranges::move(remote.old_peers, std::back_inserter(peers));
+      remote.old_peers.clear();
+    }
+  }
+  for (auto& peer : peers) close_and_wait(std::move(peer));
+}
+
+}  // namespace isthmus

@@ -1,0 +1,210 @@
+#include "serve/source_state.h"
+
+#include <algorithm>
+#include <functional>
+#include <future>
+#include <random>
+#include <utility>
+
+#include "core/error.h"
+
+namespace isthmus {
+namespace {
+
+// Frame numbers of the runs that measure the local answer.
+constexpr std::uint32_t kMeasureFrame = 0xfffffff0;
+
+std::uint64_t random_instance() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device() | 1;
+}
+
+// The end of the way back: into this process.
+class IntoSource final : public ReturnPath {
+ public:
+  using Receive = std::function<void(const Deployment*, Parcel)>;
+  explicit IntoSource(Receive receive) : receive_(std::move(receive)) {}
+
+  bool is_local() const override { return true; }
+  void send(const Deployment* deployment, Parcel parcel) override {
+    receive_(deployment, std::move(parcel));
+  }
+  void grant() override {}
+
+ private:
+  Receive receive_;
+};
+
+}  // namespace
+
+Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
+                     SourceOptions the_options, const DeployProgress& progress)
+    : cluster(the_cluster), options(std::move(the_options)), instance(random_instance()) {
+  check_cluster(cluster);
+  const Machine& self = cluster.machine(cluster.source);
+  remote_return = std::make_shared<IntoSource>(
+      [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), false); });
+  local_return = std::make_shared<IntoSource>(
+      [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), true); });
+  node = std::make_unique<FlowNode>(
+      FlowNodeOptions{.cores = std::max(1, self.cores), .slowdown = self.slowdown}, *this, clock);
+  local_node = std::make_unique<FlowNode>(FlowNodeOptions{.slowdown = self.slowdown}, *this, clock);
+  trace.origin = "runtime";
+  trace.plan = ladder.empty() ? "" : ladder.front().plan.name;
+  if (options.replan) rungs = ladder;
+  const auto generation = make_generation(spec_for(std::move(ladder), 1), parts);
+  try {
+    check(connect(*generation, progress));
+    measure_local(*generation);
+  } catch (...) {
+    close_peers();
+    throw;
+  }
+  install(generation);
+  timer = std::thread([this] { keep_time(); });
+  if (options.replan) rebalancer = std::thread([this] { rebalance(); });
+}
+
+Source::State::~State() {
+  stop(Seconds{0});
+  node.reset();
+  local_node.reset();
+}
+
+// Runs the local answer twice on zeros: the second time is taken.
+void Source::State::measure_local(const Generation& generation) {
+  if (!generation.local) return;
+  const Deployment& deployment = *generation.local;
+  local_node->deploy(generation.local);
+  local_node->set_slowdown(1);
+  Seconds spent{0};
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    std::promise<Parcel> answer;
+    auto into = std::make_shared<IntoSource>(
+        [&](const Deployment*, Parcel parcel) { answer.set_value(std::move(parcel)); });
+    const PlanInput& input = deployment.plan.input;
+    const Seconds start = clock.now();
+    local_node->admit(generation.local,
+                      {.key = {.source = options.id,
+                               .frame = kMeasureFrame + i,
+                               .attempt = 0,
+                               .epoch = deployment.id.epoch},
+                       .route = {},
+                       .budget = Seconds{3600},
+                       .must_answer = true,
+                       .input = input.width > 0 ? Tensor(DType::kU8, {input.height, input.width, 3})
+                                                : Tensor(DType::kF32, input.shape)},
+                      into);
+    const Parcel parcel = answer.get_future().get();
+    if (parcel.message.header.type == FrameType::kRefusal) {
+      const auto text = parcel.message.payload.bytes();
+      throw Error(ErrorKind::kUnsupported,
+                  "the local answer does not run: " +
+                      std::string(reinterpret_cast<const char*>(text.data()), text.size()));
+    }
+    spent = clock.now() - start;
+  }
+  const double slowdown = cluster.machine(cluster.source).slowdown;
+  local_node->set_slowdown(slowdown);
+  const std::lock_guard lock(mutex);
+  local_time = spent * slowdown;
+}
+
+void Source::State::keep_time() {
+  std::unique_lock lock(mutex);
+  while (!ended) {
+    std::optional<Seconds> next;
+    for (const auto& [frame, flight] : in_flight)
+      if (flight.local_at && !flight.local_started && (!next || *flight.local_at < *next))
+        next = flight.local_at;
+    const Seconds now = clock.now();
+    if (next && now >= *next) {
+      Later later;
+      std::vector<std::uint32_t> due;
+      for (const auto& [frame, flight] : in_flight)
+        if (flight.local_at && !flight.local_started && now >= *flight.local_at)
+          due.push_back(frame);
+      for (const std::uint32_t frame : due)
+        start_local_locked(frame, in_flight.at(frame), "no answer in time", later);
+      lock.unlock();
+      for (const auto& action : later) action();
+      lock.lock();
+      continue;
+    }
+    const auto idle = [&](const std::shared_ptr<const Generation>& generation) {
+      return std::ranges::none_of(
+          in_flight, [&](const auto& entry) { return entry.second.generation == generation; });
+    };
+    if (const auto old = std::ranges::find_if(draining, idle); old != draining.end()) {
+      const std::shared_ptr<const Generation> generation = std::move(*old);
+      draining.erase(old);
+      lock.unlock();
+      retire(generation);
+      lock.lock();
+      continue;
+    }
+    // A machine that is avoided for a moment may be used again afterwards: waiting frames ask anew.
+    Seconds pause = next ? *next - now : Seconds{0.5};
+    if (!waiting.empty()) pause = std::min(pause, Seconds{0.02});
+    timer_changed.wait_for(lock, pause);
+    Later later;
+    admit_waiting_locked(later);
+    if (later.empty()) continue;
+    lock.unlock();
+    for (const auto& action : later) action();
+    lock.lock();
+  }
+}
+
+void Source::State::event_locked(const std::string& kind, const std::string& machine,
+                                 const std::string& detail) {
+  trace.events.push_back({clock.now(), kind, machine, detail});
+}
+
+Trace Source::State::stop(Seconds limit) {
+  stop_rebalancing();
+  const std::lock_guard one_at_a_time(changing);
+  Later later;
+  std::shared_ptr<const Generation> generation;
+  std::vector<std::shared_ptr<const Generation>> old;
+  {
+    std::unique_lock lock(mutex);
+    if (ended) return trace;
+    stopping = true;
+    changed.notify_all();
+    std::vector<std::uint32_t> frames;
+    for (const auto& [frame, flight] : in_flight) frames.push_back(frame);
+    for (const std::uint32_t frame : frames)
+      if (limit > Seconds{0}) {
+        InFlight& flight = in_flight.at(frame);
+        if (flight.local_at) start_local_locked(frame, flight, "the source was stopped", later);
+      }
+    changed.wait_for(lock, limit, [this] { return in_flight.empty(); });
+    while (!in_flight.empty())
+      lose_locked(in_flight.begin()->first, in_flight.begin()->second, "the source was stopped",
+                  later);
+    for (Waiting& frame : waiting) {
+      FrameRecord record{.key = {.source = options.id, .frame = frame.frame},
+                         .outcome = Outcome::kDropped,
+                         .reason = "the source was stopped",
+                         .captured = frame.captured,
+                         .truth = frame.input.truth};
+      trace.frames.push_back(record);
+      call_locked(std::move(frame.on_answer), std::move(record), {}, later);
+    }
+    waiting.clear();
+    ended = true;
+    generation = current;
+    old = std::exchange(draining, {});
+    timer_changed.notify_all();
+  }
+  if (timer.joinable()) timer.join();
+  for (const auto& action : later) action();
+  if (generation) old.push_back(generation);
+  for (const auto& one : old) retire(one);
+  close_peers();
+  const std::lock_guard lock(mutex);
+  return trace;
+}
+
+}  // namespace isthmus
