@@ -11,7 +11,7 @@
 namespace isthmus {
 namespace {
 
-// Tells a network's index from a machine's.
+// Tells a network's index from a machine's in a seed.
 constexpr std::uint64_t kNetworkBit = 1u << 31;
 
 std::uint64_t pair_key(std::uint64_t a, std::uint64_t b) { return a << 32 | b; }
@@ -233,11 +233,13 @@ const Simulator::Way& Simulator::way_between(std::uint32_t from, std::uint32_t t
   if (!fresh) return way;
   const auto found = *index_.find(from, to);
   way.network = found.network;
+  way.link = static_cast<std::uint32_t>(links_.size());
+  // One interface sends to all of a network.
+  if (way.network)
+    way.link = interfaces_.try_emplace(pair_key(from, *way.network), way.link).first->second;
+  if (way.link < links_.size()) return way;
   const std::uint64_t end = way.network ? kNetworkBit | *way.network : to;
-  const auto [interface, added] =
-      interfaces_.try_emplace(pair_key(from, end), static_cast<std::uint32_t>(links_.size()));
-  if (added) links_.emplace_back(*found.profile, mix_seed(mix_seed(options_.seed, from), end));
-  way.link = interface->second;
+  links_.emplace_back(*found.profile, mix_seed(mix_seed(options_.seed, from), end));
   return way;
 }
 

@@ -286,8 +286,9 @@ class Simulator {
   std::vector<std::uint32_t> free_jobs_;
   LinkIndex index_;
   std::vector<LinkTimeline> links_;
-  // By sender and receiver; of a network, by sender and network.
+  // By sender and receiver.
   std::unordered_map<std::uint64_t, Way> ways_;
+  // Indices in `links_`, by sender and network.
   std::unordered_map<std::uint64_t, std::uint32_t> interfaces_;
   // By network and receiver.
   std::unordered_map<std::uint64_t, ReceiverTimeline> receivers_;
