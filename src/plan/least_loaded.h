@@ -27,22 +27,22 @@ class LeastLoaded {
   std::optional<std::size_t> choose(std::uint32_t frame) const;
 
  private:
-  // The least load below a node of the tree, and how many living replicas have it.
+  // The least load (seconds) below a node of the tree, and how many living replicas have it.
+  // Written so that it takes no branches, which would be guessed wrong half of the time.
   struct Least {
-    Seconds load{std::numeric_limits<double>::infinity()};
+    double load = std::numeric_limits<double>::infinity();
     std::uint32_t replicas = 0;
 
-    std::uint32_t replicas_with(Seconds this_load) const {
-      return load == this_load ? replicas : 0;
+    std::uint32_t replicas_with(double this_load) const {
+      return replicas * static_cast<std::uint32_t>(load == this_load);
     }
     friend bool operator==(const Least&, const Least&) = default;
   };
   static Least leaf(std::optional<Seconds> load) {
-    return load ? Least{.load = *load, .replicas = 1} : Least{};
+    return load ? Least{.load = load->count(), .replicas = 1} : Least{};
   }
-  // Without branches, which would be guessed wrong half of the time.
   static Least least_of(const Least& left, const Least& right) {
-    const Seconds load = std::min(left.load, right.load);
+    const double load = std::min(left.load, right.load);
     return {.load = load, .replicas = left.replicas_with(load) + right.replicas_with(load)};
   }
 
