@@ -1,6 +1,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -50,7 +51,8 @@ void check_parts(const Plan& plan) {
     if (part.machines.empty()) fail(plan, "part " + part.name + " has no machine");
     if (part.placement == Placement::kSingle && part.machines.size() > 1)
       fail(plan, "part " + part.name + " is single but has several machines");
-    if (std::set(part.machines.begin(), part.machines.end()).size() < part.machines.size())
+    const std::unordered_set<std::string_view> machines(part.machines.begin(), part.machines.end());
+    if (machines.size() < part.machines.size())
       fail(plan, "part " + part.name + " has a machine twice");
   }
   const auto several = [](const PlacedPart& part) { return part.machines.size() > 1; };
@@ -144,7 +146,8 @@ void check_machines(const Plan& plan, const Cluster& cluster) {
 // Every machine of one end must reach every machine of the other. What goes to the source travels
 // back along the way that the frame came (runtime.md), which needs no link of its own.
 void check_links(const Plan& plan, const Cluster& cluster) {
-  const LinkIndex links(cluster);
+  // A plan that stays at the source needs none.
+  std::optional<LinkIndex> links;
   const PartIndex parts = index_parts(plan);
   const std::vector<std::string> source = {cluster.source};
   const std::vector<std::string> sink = {plan.sink.empty() ? cluster.source : plan.sink};
@@ -153,9 +156,11 @@ void check_links(const Plan& plan, const Cluster& cluster) {
     for (const std::string& from :
          from_part.empty() ? source : plan.parts[parts.at(from_part)].machines)
       for (const std::string& to : to_part.empty() ? sink : plan.parts[parts.at(to_part)].machines)
-        if (from != to && to != cluster.source &&
-            !links.find(links.machine(from), links.machine(to)))
+        if (from != to && to != cluster.source) {
+          if (!links) links.emplace(cluster);
+          if (links->find(links->machine(from), links->machine(to))) continue;
           fail(plan, "edge " + edge_name(edge.edge) + " needs a link from " + from + " to " + to);
+        }
   }
 }
 
