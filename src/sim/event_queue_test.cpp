@@ -29,6 +29,13 @@ TEST(EventQueue, KeepsTheOrderOfWhatHappensAtTheSameTime) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(queue.pop().event, 2 * i + 1);
 }
 
+TEST(EventQueue, TakesNoughtOfEitherSign) {
+  EventQueue<int> queue;
+  int i = 0;
+  for (const double time : {1.0, -0.0, 0.0, -0.0}) queue.push(time, i++);
+  for (const int expected : {1, 2, 3, 0}) EXPECT_EQ(queue.pop().event, expected);
+}
+
 // Against a list that is kept in order of time and, among equals, of arrival.
 TEST(EventQueue, MixesWhatComesInTurnWithTheRest) {
   Rng rng(2);
