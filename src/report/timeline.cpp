@@ -52,12 +52,13 @@ double milliseconds(Seconds time) { return 1e3 * time.count(); }
 Block block_of(const FrameRecord& frame, const Span& span, Seconds offset) {
   const double begin = milliseconds(span.start + offset);
   const double duration = milliseconds(span.duration);
-  return {.begin = begin,
-          .end = begin + duration,
-          .label = std::to_string(frame.key.frame),
-          .tip = fmt::format("frame {}, {} {}: {}", frame.key.frame, to_string(span.kind),
-                             span.what.text(), format_number(duration, NumberFormat::kMilliseconds)),
-          .color = color_of(span.kind)};
+  return {
+      .begin = begin,
+      .end = begin + duration,
+      .label = std::to_string(frame.key.frame),
+      .tip = fmt::format("frame {}, {} {}: {}", frame.key.frame, to_string(span.kind),
+                         span.what.text(), format_number(duration, NumberFormat::kMilliseconds)),
+      .color = color_of(span.kind)};
 }
 
 MachineRow& row_of(std::vector<MachineRow>& rows, const std::string& machine) {
