@@ -136,7 +136,7 @@ class Simulator {
     // Messages handed over so far.
     int sent = 0;
   };
-  // Index in `replicas_`, and in the list that stands for.
+  // A machine's index in a list of replicas, and the list's in `replicas_`.
   struct ReplicaPlace {
     std::uint32_t list = 0;
     std::uint32_t place = 0;
