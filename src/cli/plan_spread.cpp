@@ -15,7 +15,7 @@
 #include "lab/frames.h"
 #include "lab/spread_study.h"
 #include "lab/stage_plans.h"
-#include "plan/explain_pipeline.h"
+#include "pipeline/explain.h"
 #include "plan/predict.h"
 #include "zoo/zoo.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "net/security.h"
-#include "plan/pipeline.h"
+#include "pipeline/pipeline.h"
 
 namespace isthmus {
 

@@ -13,10 +13,10 @@
 #include "engine/verify.h"
 #include "lab/board_confirm.h"
 #include "lab/frames.h"
+#include "pipeline/explain.h"
+#include "pipeline/procedure.h"
 #include "plan/costs.h"
 #include "plan/devices.h"
-#include "plan/explain_pipeline.h"
-#include "plan/procedure.h"
 
 namespace isthmus {
 namespace {

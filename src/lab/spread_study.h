@@ -6,9 +6,9 @@
 
 #include "core/progress.h"
 #include "lab/study.h"
-#include "plan/regression.h"
-#include "plan/spread.h"
-#include "plan/units.h"
+#include "pipeline/regression.h"
+#include "pipeline/spread.h"
+#include "pipeline/units.h"
 #include "sim/simulate.h"
 
 namespace isthmus {

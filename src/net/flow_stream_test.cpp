@@ -13,8 +13,8 @@
 namespace isthmus {
 namespace {
 
-// What a stream brought, and how it ended. A stream ends on a thread of the transport, possibly when
-// the test is over: what its handlers write to lives as long as they do.
+// What a stream brought, and how it ended. A stream ends on a thread of the transport, possibly
+// when the test is over: what its handlers write to lives as long as they do.
 class Inbox {
  public:
   FlowHandlers handlers() {

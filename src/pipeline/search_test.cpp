@@ -1,0 +1,78 @@
+#include <gtest/gtest.h>
+
+#include "pipeline/pipeline.h"
+#include "pipeline/random_pipelines.h"
+
+namespace isthmus {
+namespace {
+
+struct Comparison {
+  PipelineCaseOptions cases;
+  EnumerationOptions all;
+  PipelineObjective objective = PipelineObjective::kThroughput;
+  std::uint64_t seeds = 60;
+  // Of these, at least.
+  int possible = 30;
+};
+
+// The plan found is at most 2 % behind the best of all, and there is one if there is any.
+void expect_near_brute_force(const Comparison& comparison) {
+  int possible = 0;
+  for (std::uint64_t seed = 0; seed < comparison.seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    PipelineCase small = random_case(seed, comparison.cases);
+    small.problem.replicas = comparison.all.replicas;
+    const auto best = best_of_all(small, comparison.all, comparison.objective);
+    if (!best) {
+      EXPECT_THROW(plan_pipeline(small.problem, small.cluster, comparison.objective), Error);
+      continue;
+    }
+    ++possible;
+    try {
+      const auto plan = plan_pipeline(small.problem, small.cluster, comparison.objective);
+      EXPECT_LE(comparison.objective == PipelineObjective::kThroughput
+                    ? plan.period / best->period
+                    : plan.latency / best->latency,
+                1.02);
+    } catch (const Error& error) {
+      ADD_FAILURE() << error.what();
+    }
+  }
+  EXPECT_GE(possible, comparison.possible);
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentOfTheHighestThroughput) {
+  expect_near_brute_force({});
+  expect_near_brute_force({.cases = {.unequal = false}});
+  expect_near_brute_force({.all = {.replicas = false}});
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentWhereTheSourceMayRun) {
+  expect_near_brute_force({.cases = {.machines = 3, .source_may_run = true}});
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentWhereMemoryIsTight) {
+  expect_near_brute_force({.cases = {.most_weight_bytes = 300e6}});
+  expect_near_brute_force({.cases = {.unequal = false, .most_weight_bytes = 300e6}});
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentWhereLinksAreMissing) {
+  expect_near_brute_force({.cases = {.missing_links = 0.3}, .possible = 20});
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentOfTheLeastLatency) {
+  const EnumerationOptions all{.replicas = false, .reuse = true};
+  constexpr auto kLatency = PipelineObjective::kLatency;
+  expect_near_brute_force(
+      {.cases = {.units = 3, .machines = 3}, .all = all, .objective = kLatency});
+  expect_near_brute_force({.cases = {.units = 3, .machines = 3, .most_weight_bytes = 300e6},
+                           .all = all,
+                           .objective = kLatency});
+  expect_near_brute_force({.cases = {.units = 3, .machines = 3, .missing_links = 0.3},
+                           .all = all,
+                           .objective = kLatency,
+                           .possible = 20});
+}
+
+}  // namespace
+}  // namespace isthmus

@@ -1,0 +1,267 @@
+#include "pipeline/units.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "codec/frame.h"
+#include "core/error.h"
+#include "graph/cost.h"
+#include "graph/cuts.h"
+#include "graph/subgraph.h"
+#include "plan/devices.h"
+
+namespace isthmus {
+namespace {
+
+// Bytes a second of dividing and joining tensors; assumed, about what one core copies.
+constexpr double kCopyBandwidth = 2e9;
+constexpr std::array kKinds = {ShardKind::kChannel, ShardKind::kSpatial, ShardKind::kInput};
+
+bool only_renames(const Graph& graph, const GraphIndex& index, const std::string& tensor) {
+  const auto producer = index.producer.at(tensor);
+  if (producer < 0) return true;
+  const std::string& op = graph.nodes[static_cast<std::size_t>(producer)].op;
+  return op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze" ||
+         op == "Identity" || op == "Dropout";
+}
+
+// A unit with its nodes' shares of its time.
+struct Unit {
+  std::string from;
+  double seconds = 0;
+  std::map<std::string, double> node_seconds;
+};
+
+class ProblemBuilder {
+ public:
+  ProblemBuilder(const Graph& graph, const std::vector<std::string>& ends,
+                 std::span<const MeasuredUnit> measured, const UnitOptions& options)
+      : graph_(graph), ends_(ends), measured_(measured), options_(options) {}
+
+  PipelineProblem build() {
+    for (std::size_t i = 0; i < ends_.size(); ++i) add_unit(i);
+    problem_.in_bytes = options_.input_bytes + static_cast<std::int64_t>(kFrameHeaderBytes);
+    for (std::size_t first = 0; first < units_.size(); ++first) {
+      if (units_[first].seconds < options_.least_share * total_ && !is_big(first)) continue;
+      for (const ShardKind kind : kKinds) add_option(first, first, kind);
+      if (first > 0) add_option(first - 1, first, ShardKind::kInput);
+      for (std::size_t last = first + 1;
+           last < std::min(units_.size(), first + static_cast<std::size_t>(options_.fuse)); ++last)
+        add_option(first, last, ShardKind::kSpatial);
+    }
+    return std::move(problem_);
+  }
+
+ private:
+  void add_unit(std::size_t i) {
+    const Graph part = unit_graph(graph_, ends_, i);
+    const PartProfile& profile = measured_[i].part;
+    problem_.units.push_back(
+        {.until = ends_[i],
+         .time = profile.median,
+         .weight_bytes = profile.weight_bytes,
+         .peak_bytes = profile.peak_bytes,
+         .out_bytes = wire_bytes(options_.codec) * elements(ends_[i]) + header(),
+         .encode = measured_[i].codec.encode,
+         .decode = measured_[i].codec.decode});
+    Unit unit{.from = i == 0 ? std::string() : ends_[i - 1], .seconds = profile.median.count()};
+    double sum = 0;
+    for (const auto& [node, work] : node_work(part)) {
+      double seconds = 0;
+      for (const auto& [kind, amount] : work)
+        if (const auto rate = options_.seconds_per_work.find(kind);
+            rate != options_.seconds_per_work.end())
+          seconds += amount * rate->second;
+      unit.node_seconds[node] = seconds;
+      sum += seconds;
+    }
+    // Evenly where the rates say nothing of its work: no time at all would make its shards free.
+    const auto nodes = static_cast<double>(unit.node_seconds.size());
+    for (auto& [node, seconds] : unit.node_seconds)
+      seconds = unit.seconds * (sum > 0 ? seconds / sum : 1 / nodes);
+    total_ += unit.seconds;
+    weights_ += profile.weight_bytes;
+    units_.push_back(std::move(unit));
+  }
+
+  static std::int64_t header() { return static_cast<std::int64_t>(kFrameHeaderBytes); }
+  std::int64_t elements(const std::string& tensor) const {
+    return value_elements(graph_.value_of(tensor));
+  }
+  // Holds much of the network's weights.
+  bool is_big(std::size_t unit) const {
+    return static_cast<double>(problem_.units[unit].weight_bytes) >
+           0.1 * static_cast<double>(weights_);
+  }
+
+  // One shard of so many, the largest of them.
+  struct Sample {
+    double share = 0;
+    double seconds = 0;
+    double weights = 0;
+    double input = 0;
+    double output = 0;
+    // Work of the run that no shard does: it follows the merge.
+    double left_over = 0;
+  };
+
+  std::optional<Sample> sample(const Graph& run, std::size_t first, std::size_t last,
+                               ShardKind kind, int count) const {
+    const StageSpec stage{.until = ends_[last],
+                          .kind = kind,
+                          .shares = std::vector<double>(static_cast<std::size_t>(count), 1.0)};
+    std::vector<ShardCost> costs;
+    try {
+      costs = shard_costs(run, "", stage);
+    } catch (const Error&) {
+      return std::nullopt;
+    }
+    Sample largest{.share = 1.0 / count};
+    for (const ShardCost& cost : costs) {
+      double seconds = 0;
+      double left_over = 0;
+      for (std::size_t unit = first; unit <= last; ++unit)
+        for (const auto& [node, time] : units_[unit].node_seconds) {
+          const auto share = cost.shares.find(node);
+          (share == cost.shares.end() ? left_over : seconds) +=
+              share == cost.shares.end() ? time : time * share->second;
+        }
+      largest.seconds = std::max(largest.seconds, seconds);
+      largest.weights = std::max(largest.weights, static_cast<double>(cost.weights));
+      largest.input = std::max(largest.input, static_cast<double>(cost.input));
+      largest.output = std::max(largest.output, static_cast<double>(cost.output));
+      largest.left_over = left_over;
+    }
+    return largest;
+  }
+
+  static Linear line(const Sample& wide, const Sample& narrow, double Sample::* field,
+                     double factor) {
+    const double scaled = (wide.*field - narrow.*field) / (wide.share - narrow.share);
+    return {.fixed = factor * std::max(0.0, wide.*field - scaled * wide.share),
+            .scaled = factor * scaled};
+  }
+
+  int most_shards(const Graph& run, std::size_t first, std::size_t last, ShardKind kind) const {
+    for (int count = std::min(options_.machines, 16); count > 4; --count)
+      if (sample(run, first, last, kind, count)) return count;
+    return 4;
+  }
+
+  void add_option(std::size_t first, std::size_t last, ShardKind kind) {
+    const std::string& input = first == 0 ? graph_.inputs[0].name : ends_[first - 1];
+    const Graph run = extract_subgraph(graph_, {&input, 1}, {&ends_[last], 1});
+    const auto wide = sample(run, first, last, kind, 2);
+    auto narrow = sample(run, first, last, kind, 4);
+    int most = 4;
+    if (!narrow) {
+      narrow = sample(run, first, last, kind, 3);
+      most = 3;
+    }
+    // Two pieces that are as dear as the whole are none.
+    if (!wide || !narrow) return;
+    double whole = 0;
+    for (std::size_t unit = first; unit <= last; ++unit) whole += units_[unit].seconds;
+    if (wide->seconds > 0.9 * whole) return;
+    if (most == 4) most = most_shards(run, first, last, kind);
+    const double bytes = wire_bytes(options_.codec);
+    const bool takes_all = narrow->input >= static_cast<double>(elements(input));
+    const double in_bytes =
+        first == 0 && takes_all ? static_cast<double>(options_.input_bytes) / narrow->input : bytes;
+    ShardOption option{
+        .first = first,
+        .last = last,
+        .kind = std::string(to_string(kind)),
+        .most = most,
+        .time = line(*wide, *narrow, &Sample::seconds, 1),
+        .weight_bytes = line(*wide, *narrow, &Sample::weights, 4),
+        .peak_bytes = peak(first, last, *wide, *narrow),
+        .in_bytes = line(*wide, *narrow, &Sample::input, in_bytes),
+        .out_bytes = line(*wide, *narrow, &Sample::output, bytes),
+        .scatter =
+            Seconds{takes_all ? 0 : 4.0 * static_cast<double>(elements(input)) / kCopyBandwidth},
+        .merge = Seconds{wide->left_over + 8.0 * wide->output / kCopyBandwidth}};
+    option.in_bytes.fixed += static_cast<double>(header());
+    option.out_bytes.fixed += static_cast<double>(header());
+    problem_.shards.push_back(std::move(option));
+  }
+
+  // Activations: what goes in and out, and those of the largest unit by the share.
+  Linear peak(std::size_t first, std::size_t last, const Sample& wide, const Sample& narrow) const {
+    double largest = 0;
+    for (std::size_t unit = first; unit <= last; ++unit)
+      largest = std::max(largest, static_cast<double>(problem_.units[unit].peak_bytes));
+    const double in = 4 * (wide.input + wide.output);
+    const double in_narrow = 4 * (narrow.input + narrow.output);
+    const double scaled = (in - in_narrow) / (wide.share - narrow.share);
+    return {.fixed = std::max(0.0, in - scaled * wide.share), .scaled = std::max(scaled, largest)};
+  }
+
+  const Graph& graph_;
+  const std::vector<std::string>& ends_;
+  std::span<const MeasuredUnit> measured_;
+  const UnitOptions& options_;
+  std::vector<Unit> units_;
+  double total_ = 0;
+  std::int64_t weights_ = 0;
+  PipelineProblem problem_;
+};
+
+}  // namespace
+
+std::vector<std::string> pipeline_units(const Graph& graph) {
+  if (graph.inputs.size() != 1 || graph.outputs.size() != 1)
+    throw Error(ErrorKind::kUnsupported,
+                fmt::format("{} has {} inputs and {} outputs; a pipeline needs one of each",
+                            graph.name, graph.inputs.size(), graph.outputs.size()));
+  const GraphIndex index(graph);
+  std::vector<CutPoint> cuts = cut_points(graph);
+  std::erase_if(cuts, [&](const CutPoint& cut) { return only_renames(graph, index, cut.tensor); });
+  std::vector<std::string> units;
+  std::int64_t before = 0;
+  for (std::size_t i = 0; i < cuts.size(); ++i) {
+    const std::int64_t next =
+        i + 1 < cuts.size() ? cuts[i + 1].accumulated_macs : cuts[i].total_macs;
+    if (cuts[i].accumulated_macs == before || next == cuts[i].accumulated_macs) continue;
+    before = cuts[i].accumulated_macs;
+    units.push_back(cuts[i].tensor);
+  }
+  units.push_back(graph.outputs[0].name);
+  return units;
+}
+
+Graph unit_graph(const Graph& graph, const std::vector<std::string>& units, std::size_t index) {
+  const std::string& from = index == 0 ? graph.inputs[0].name : units[index - 1];
+  return extract_subgraph(graph, {&from, 1}, {&units[index], 1});
+}
+
+PipelineProblem pipeline_problem(const Graph& graph, const std::vector<std::string>& units,
+                                 std::span<const MeasuredUnit> measured,
+                                 const UnitOptions& options) {
+  return ProblemBuilder(graph, units, measured, options).build();
+}
+
+std::vector<StageSpec> stage_specs(const PipelineProblem& problem, const PipelinePlan& plan) {
+  std::vector<StageSpec> stages;
+  for (const PipelineStage& stage : plan.stages) {
+    StageSpec spec{.until = problem.units[stage.last].until};
+    if (stage.mode == StageMode::kShards) {
+      spec.kind = shard_kind_from_string(problem.shards[stage.option].kind);
+      spec.shares = stage.shares;
+    }
+    stages.push_back(std::move(spec));
+  }
+  return stages;
+}
+
+int wire_bytes(const std::string& codec) {
+  if (codec == "f32") return 4;
+  if (codec == "f16") return 2;
+  if (codec == "u8") return 1;
+  throw Error(ErrorKind::kUnsupported,
+              "codec " + codec + " cannot be used between boards: take f32, f16 or u8");
+}
+
+}  // namespace isthmus
