@@ -126,11 +126,4 @@ WorkRegression fit_work(std::span<const WorkSample> samples) {
   return RelativeFit(samples).regression();
 }
 
-Seconds shard_time(const WorkRegression& regression, const GraphWork& shard, const GraphWork& whole,
-                   Seconds measured_whole) {
-  const Seconds predicted = regression.predict(whole);
-  return predicted > Seconds{0} ? measured_whole * (regression.predict(shard) / predicted)
-                                : measured_whole;
-}
-
 }  // namespace isthmus

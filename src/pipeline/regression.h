@@ -43,9 +43,4 @@ struct WorkRegression {
 // Throws Error{kInvalid} without samples, or for a time that is not positive.
 WorkRegression fit_work(std::span<const WorkSample> samples);
 
-// A shard's time from its whole layer's: what was measured, times predicted(shard) /
-// predicted(whole). Without a prediction of the whole, the measured time.
-Seconds shard_time(const WorkRegression& regression, const GraphWork& shard, const GraphWork& whole,
-                   Seconds measured_whole);
-
 }  // namespace isthmus

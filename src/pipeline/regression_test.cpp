@@ -84,11 +84,5 @@ TEST(FitWork, RefusesWhatIsNoMeasurement) {
   EXPECT_THROW(fit_work(none), Error);
 }
 
-TEST(ShardTime, IsTheMeasuredTimeByTheShareOfThePrediction) {
-  const WorkRegression fit{.fixed = Seconds{0}, .seconds = {{"Conv", 1e-9}}};
-  EXPECT_DOUBLE_EQ(shard_time(fit, {{"Conv", 1e6}}, {{"Conv", 4e6}}, Seconds{0.02}).count(), 0.005);
-  EXPECT_DOUBLE_EQ(shard_time(fit, {{"LRN", 1}}, {{"LRN", 2}}, Seconds{0.02}).count(), 0.02);
-}
-
 }  // namespace
 }  // namespace isthmus
