@@ -48,4 +48,26 @@ bool is_worth_replanning(const MachineLoad& now, const MachineLoad& asked, doubl
   });
 }
 
+Cluster with_measured_speeds(Cluster cluster, const Plan& plan, const PlanCosts& costs,
+                             const Statistics& measured, double step) {
+  for (Machine& machine : cluster.machines) {
+    const auto parts = measured.machines.find(machine.name);
+    if (parts == measured.machines.end()) continue;
+    Seconds expected{0};
+    Seconds taken{0};
+    for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+      const auto part = parts->second.find(plan.parts[i].name);
+      if (part == parts->second.end()) continue;
+      const auto runs = static_cast<double>(part->second.runs);
+      expected += runs * run_time(plan, costs, i, machine);
+      taken += runs * part->second.mean;
+    }
+    if (expected <= Seconds{0} || taken <= Seconds{0}) continue;
+    double ratio = taken / expected;
+    if (step > 0) ratio = std::pow(1 + step, std::round(std::log(ratio) / std::log1p(step)));
+    machine.slowdown *= ratio;
+  }
+  return cluster;
+}
+
 }  // namespace isthmus

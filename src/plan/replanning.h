@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "plan/cluster.h"
+#include "plan/costs.h"
 #include "plan/plan.h"
 
 namespace isthmus {
@@ -50,5 +51,12 @@ MachineLoad machine_load(const Plan& plan, const Cluster& cluster, const Statist
 // changed by more than that since the planner was asked last (`asked`; empty: never), for it would
 // say the same again.
 bool is_worth_replanning(const MachineLoad& now, const MachineLoad& asked, double threshold);
+
+// The cluster with machines as fast as they were measured to be: what the engine took of all runs
+// on a machine, over what `costs` say. Machines that ran nothing of the plan stay as they are.
+// Changes are rounded to a power of 1 + `step`, where that is not 0: runs waver while frames flow,
+// and machines that are alike should stay so for a planner.
+Cluster with_measured_speeds(Cluster cluster, const Plan& plan, const PlanCosts& costs,
+                             const Statistics& measured, double step);
 
 }  // namespace isthmus

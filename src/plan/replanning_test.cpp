@@ -74,5 +74,49 @@ TEST(IsWorthReplanning, AsksWhereOneMachineHoldsUpTheOthers) {
   EXPECT_TRUE(is_worth_replanning(load(0.1, 0.1, 0.2), {{"a", Seconds{0.1}}}, 0.2));
 }
 
+// What part0 to part2 of three_boards() took.
+Statistics runs_of(double a, double b, double c) {
+  Statistics statistics{.plan = "chain"};
+  const auto add = [&](const std::string& machine, const std::string& part, double mean) {
+    statistics.machines[machine][part].runs = 100;
+    statistics.machines[machine][part].mean = Seconds{mean};
+  };
+  add("a", "part0", a);
+  add("b", "part1", b);
+  add("c", "part2", c);
+  return statistics;
+}
+
+Cluster with_speeds(const TinyPlans& tiny, const Statistics& statistics, double step) {
+  return with_measured_speeds(tiny.cluster, tiny.plan, costs_of(tiny.plan, "camera", tiny.profile),
+                              statistics, step);
+}
+
+TEST(WithMeasuredSpeeds, ScalesASlowdownByWhatThePartsTook) {
+  TinyPlans tiny = three_boards();
+  tiny.cluster.machines[1].slowdown = 10;
+  // 100 ms ten times slower are one second; it took three.
+  const Cluster now = with_speeds(tiny, runs_of(3, 0.1, 0), 0);
+  EXPECT_NEAR(now.machine("a").slowdown, 30, 1e-9);
+  EXPECT_NEAR(now.machine("b").slowdown, 1, 1e-9);
+  EXPECT_EQ(now.machine("c").slowdown, 1) << "it took nothing";
+  EXPECT_EQ(now.machine("camera").slowdown, 1) << "it ran nothing";
+}
+
+TEST(WithMeasuredSpeeds, CountsAMachineOnceForAllItsParts) {
+  TinyPlans tiny = three_boards();
+  tiny.part("more", {"a"}, 0.2);
+  Statistics statistics = runs_of(0.1, 0.1, 0.1);
+  statistics.machines["a"]["more"] = {.runs = 100, .mean = Seconds{0.8}};
+  EXPECT_NEAR(with_speeds(tiny, statistics, 0).machine("a").slowdown, 3, 1e-9);
+}
+
+TEST(WithMeasuredSpeeds, LeavesMachinesAlikeThatDifferByLessThanAStep) {
+  const Cluster now = with_speeds(three_boards(), runs_of(0.094, 0.107, 0.3), 0.2);
+  EXPECT_EQ(now.machine("a").slowdown, 1);
+  EXPECT_EQ(now.machine("b").slowdown, 1);
+  EXPECT_NEAR(now.machine("c").slowdown, 3, 0.3);
+}
+
 }  // namespace
 }  // namespace isthmus
