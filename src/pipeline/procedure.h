@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "pipeline/pipeline.h"
 
@@ -14,7 +12,7 @@ namespace isthmus {
 // fit (also where the machine could swap). Step 2: in the order of the layers, groups of equal
 // latency: the lowest target for which the machines suffice, fastest first, when each takes layers
 // up to the target, and a layer that takes longer alone is shared by shards or, without an option,
-// by replicas. What is sent does not count, as in the paper. Step 3 is `rebalance`.
+// by replicas. What is sent does not count, as in the paper. Step 3 is pipeline/measured.h.
 //
 // Throws as plan_pipeline does.
 PipelinePlan procedure_1(const PipelineProblem& problem, const Cluster& cluster);
@@ -24,31 +22,5 @@ PipelinePlan procedure_1(const PipelineProblem& problem, const Cluster& cluster)
 // Equal seeds, equal plans. Throws as plan_pipeline does.
 PipelinePlan random_assignment(const PipelineProblem& problem, const Cluster& cluster,
                                std::uint64_t seed);
-
-// Whom a stage on a single machine blames for what it takes longer (or shorter) than predicted: its
-// layers (a wrong profile or regression) or its machine (another program runs there). In a stage
-// of several machines what they have in common goes to the layers, the rest to each machine.
-enum class Blame : std::uint8_t { kLayers, kMachines };
-
-// The problem and the cluster as they were measured.
-struct MeasuredPipeline {
-  PipelineProblem problem;
-  Cluster cluster;
-};
-
-// `measured`: by stage and machine, how long one run took there; 0 for what was not seen. Throws
-// Error{kInvalid} if the numbers do not fit the plan.
-MeasuredPipeline measured_pipeline(const PipelineProblem& problem, const Cluster& cluster,
-                                   const PipelinePlan& plan,
-                                   std::span<const std::vector<Seconds>> measured, Blame blame);
-
-// Step 3: plans again with what was measured in place of what was predicted. Machines that are
-// alike keep the stages that they have most of, so that few weights travel. A plan that gains less
-// than `least_gain` of the period (or latency) is not worth the change: then it is the old one,
-// with its numbers as measured. `why` says which.
-PipelinePlan rebalance(const PipelineProblem& problem, const Cluster& cluster,
-                       const PipelinePlan& plan, std::span<const std::vector<Seconds>> measured,
-                       PipelineObjective objective, Blame blame = Blame::kLayers,
-                       double least_gain = 0.05);
 
 }  // namespace isthmus

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -94,9 +95,31 @@ LoadedPlan spread_plan(const Graph& graph, const PipelineProblem& problem,
   return loaded;
 }
 
-bool is_stage_part(const std::string& part, std::size_t index) {
-  const std::string stage = fmt::format("stage{}", index + 1);
-  return part == stage || part.starts_with(stage + ".shard");
+std::string stage_part(const PipelinePlan& pipeline, std::size_t stage, std::size_t machine) {
+  return pipeline.stages[stage].mode == StageMode::kShards
+             ? fmt::format("stage{}.shard{}", stage + 1, machine + 1)
+             : fmt::format("stage{}", stage + 1);
+}
+
+UnitsOfMachines units_held(const Plan& plan, const std::vector<std::string>& units) {
+  UnitsOfMachines held;
+  std::size_t first = 0;
+  for (std::size_t stage = 1; first < units.size(); ++stage) {
+    const std::string name = fmt::format("stage{}", stage);
+    const auto out = std::ranges::find_if(plan.edges, [&](const PlanEdge& edge) {
+      return edge.edge.from_part == name || edge.edge.from_part == name + ".merge";
+    });
+    if (out == plan.edges.end()) return {};
+    const auto until = std::ranges::find(units, out->edge.from_tensor);
+    const auto end = static_cast<std::size_t>(until - units.begin()) + 1;
+    if (until == units.end() || end <= first) return {};
+    for (const PlacedPart& part : plan.parts)
+      if (part.name == name || part.name.starts_with(name + ".shard"))
+        for (const std::string& machine : part.machines)
+          for (std::size_t unit = first; unit < end; ++unit) held[machine].insert(unit);
+    first = end;
+  }
+  return held;
 }
 
 }  // namespace isthmus

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "pipeline/measured.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/units.h"
 #include "plan/plan.h"
@@ -31,8 +32,12 @@ LoadedPlan spread_plan(const Graph& graph, const PipelineProblem& problem,
                        const PipelinePlan& pipeline, const std::string& network,
                        const SpreadOptions& options);
 
-// Which parts of such a plan belong to stage `index` and take its time: the stage itself or its
-// shards, not what divides and merges.
-bool is_stage_part(const std::string& part, std::size_t index);
+// Name of such a plan's part that takes the time of stage `stage` on its machine `machine` (both
+// from 0): the stage itself or its shard, not what divides and merges.
+std::string stage_part(const PipelinePlan& pipeline, std::size_t stage, std::size_t machine);
+
+// Which of the network's units (pipeline_units) the machines have in such a plan, by the names of
+// its parts and edges. A plan that was made otherwise gives nothing.
+UnitsOfMachines units_held(const Plan& plan, const std::vector<std::string>& units);
 
 }  // namespace isthmus
