@@ -160,13 +160,15 @@ class BoardCase {
 
  private:
   void fill(BoardRow& row, const std::string& method) {
-    SpreadResult result =
-        spread_as(network_, cluster_, request_, problem_,
-                  pipeline_for(method, problem_, cluster_, scenario_.objective), profile_);
-    // The searches plan again from what their shards were measured to take.
-    for (int round = 0; round < request_.rounds && (method == "spread" || method == "shards");
-         ++round)
-      if (!improve(result, method)) break;
+    SpreadRequest request = request_;
+    // Only the searches plan again from what their shards were measured to take.
+    if (method != "spread" && method != "shards") request.rounds = 0;
+    const SpreadResult result = spread_in_rounds(
+        network_, cluster_, request, problem_,
+        [&](const PipelineProblem& problem) {
+          return pipeline_for(method, problem, cluster_, scenario_.objective);
+        },
+        profile_);
     describe(row, result);
     // Of the others it is what they leave out.
     if (method == "spread")
@@ -174,19 +176,6 @@ class BoardCase {
     if (scenario_.verify) row.difference = verify(result);
     if (scenario_.confirm_frames > 0 && std::ranges::count(scenario_.confirm, method) > 0)
       confirm(row, result);
-  }
-
-  bool improve(SpreadResult& result, const std::string& method) {
-    PipelineProblem corrected = result.problem;
-    if (!correct_shards(corrected, result, profile_)) return false;
-    SpreadResult next =
-        spread_as(network_, cluster_, request_, corrected,
-                  pipeline_for(method, corrected, cluster_, scenario_.objective), profile_);
-    const bool better = scenario_.objective == PipelineObjective::kLatency
-                            ? next.outcome.alone < result.outcome.alone
-                            : next.outcome.throughput > result.outcome.throughput;
-    if (better) result = std::move(next);
-    return better;
   }
 
   void describe(BoardRow& row, const SpreadResult& result) {

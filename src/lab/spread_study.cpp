@@ -118,9 +118,25 @@ std::set<std::string> machines_of(const Plan& plan) {
   return machines;
 }
 
-// What is to be small.
-double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
-  return objective == PipelineObjective::kLatency ? outcome.alone.count() : 1 / outcome.throughput;
+// What a stage takes on its machine `k`, as one part.
+Seconds part_time(const SpreadResult& result, std::size_t stage, std::size_t k,
+                  const Profile& known) {
+  const PlacedPart* part = result.plan.plan.find(stage_part(result.pipeline, stage, k));
+  return known.parts.at(part->sha256).median;
+}
+
+StageTimes part_times(const SpreadResult& result, const Profile& known) {
+  StageTimes times;
+  for (std::size_t s = 0; s < result.pipeline.stages.size(); ++s) {
+    times.emplace_back();
+    for (std::size_t k = 0; k < result.pipeline.stages[s].machines.size(); ++k)
+      times[s].push_back(part_time(result, s, k, known));
+  }
+  return times;
+}
+
+bool has_shards(const PipelinePlan& plan) {
+  return std::ranges::count(plan.stages, StageMode::kShards, &PipelineStage::mode) > 0;
 }
 
 }  // namespace
@@ -154,16 +170,20 @@ void measure_spread(const LoadedPlan& plan, Profile& known, int runs, const Prog
   for (const PlanEdge& edge : plan.plan.edges) measurement.edge(edge);
 }
 
-SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
+double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
+  return objective == PipelineObjective::kLatency ? outcome.alone.count() : 1 / outcome.throughput;
+}
+
+SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
-  const std::vector<Plan> ladder{plan.plan};
+  const std::vector<Plan> ladder{plan};
   const auto latencies = [](const Trace& trace) {
     std::vector<double> seconds;
     for (const FrameRecord& frame : trace.frames)
       if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
     return seconds;
   };
-  const int in_flight = 3 * static_cast<int>(machines_of(plan.plan).size());
+  const int in_flight = 3 * static_cast<int>(machines_of(plan).size());
   SimOptions options{.frames = frames,
                      .max_in_flight = in_flight,
                      .deadline = Seconds{1e6},
@@ -193,39 +213,15 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                              .deadline = request.deadline,
                              .source = cluster.source});
   measure_spread(result.plan, known, request.runs);
-  result.outcome = play_spread(result.plan, cluster, known, request.frames);
-  for (std::size_t i = 0; i < pipeline.stages.size(); ++i) {
-    const PipelineStage& stage = pipeline.stages[i];
+  result.outcome = play_spread(result.plan.plan, cluster, known, request.frames);
+  for (std::size_t s = 0; s < pipeline.stages.size(); ++s) {
+    const PipelineStage& stage = pipeline.stages[s];
     if (stage.mode != StageMode::kShards) continue;
-    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
-      const PlacedPart* part =
-          result.plan.plan.find(fmt::format("stage{}.shard{}", i + 1, shard + 1));
-      result.estimates.push_back(problem.shards[stage.option].time.at(stage.shares[shard]) /
-                                 known.parts.at(part->sha256).median.count());
-    }
+    for (std::size_t k = 0; k < stage.shares.size(); ++k)
+      result.estimates.push_back(problem.shards[stage.option].time.at(stage.shares[k]) /
+                                 part_time(result, s, k, known).count());
   }
   return result;
-}
-
-bool correct_shards(PipelineProblem& problem, const SpreadResult& result, const Profile& known) {
-  bool changed = false;
-  for (std::size_t i = 0; i < result.pipeline.stages.size(); ++i) {
-    const PipelineStage& stage = result.pipeline.stages[i];
-    if (stage.mode != StageMode::kShards) continue;
-    ShardOption& option = problem.shards[stage.option];
-    double estimated = 0;
-    double measured = 0;
-    for (std::size_t shard = 0; shard < stage.shares.size(); ++shard) {
-      const std::string name = fmt::format("stage{}.shard{}", i + 1, shard + 1);
-      estimated += option.time.at(stage.shares[shard]);
-      measured += known.parts.at(result.plan.plan.find(name)->sha256).median.count();
-    }
-    if (!(estimated > 0)) continue;
-    option.time.fixed *= measured / estimated;
-    option.time.scaled *= measured / estimated;
-    changed = true;
-  }
-  return changed;
 }
 
 PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& cluster,
@@ -246,22 +242,47 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
   return pipeline_problem(network.graph, units, measured, options);
 }
 
+SpreadResult spread_in_rounds(
+    const NetworkUnderStudy& network, const Cluster& cluster, const SpreadRequest& request,
+    const PipelineProblem& problem,
+    const std::function<PipelinePlan(const PipelineProblem& problem)>& plan, Profile& known) {
+  SpreadResult best = spread_as(network, cluster, request, problem, plan(problem), known);
+  // Units were measured one by one: without shards nothing was estimated.
+  for (int round = 0; round < request.rounds && has_shards(best.pipeline); ++round) {
+    const PipelineProblem corrected =
+        with_measured_shards(best.problem, best.pipeline, part_times(best, known));
+    SpreadResult next = spread_as(network, cluster, request, corrected, plan(corrected), known);
+    if (value_of(next.outcome, request.objective) >= value_of(best.outcome, request.objective))
+      break;
+    best = std::move(next);
+  }
+  return best;
+}
+
 SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
                             const SpreadRequest& request, Profile& known,
                             const Progress& progress) {
   WorkRegression regression;
-  PipelineProblem problem = study_units(network, cluster, request, known, progress, &regression);
-  SpreadResult best = spread_as(network, cluster, request, problem,
-                                plan_pipeline(problem, cluster, request.objective), known);
-  for (int round = 0; round < request.rounds; ++round) {
-    if (!correct_shards(problem, best, known)) break;
-    SpreadResult next = spread_as(network, cluster, request, problem,
-                                  plan_pipeline(problem, cluster, request.objective), known);
-    if (value_of(next.outcome, request.objective) < value_of(best.outcome, request.objective))
-      best = std::move(next);
-  }
-  best.regression = regression;
+  const PipelineProblem problem =
+      study_units(network, cluster, request, known, progress, &regression);
+  SpreadResult best = spread_in_rounds(
+      network, cluster, request, problem,
+      [&](const PipelineProblem& each) { return plan_pipeline(each, cluster, request.objective); },
+      known);
+  best.regression = std::move(regression);
   return best;
+}
+
+SpreadResult spread_again(const NetworkUnderStudy& network, const Cluster& cluster,
+                          const SpreadRequest& request, const Plan& running, Profile& known) {
+  const UnitsOfMachines held = units_held(running, pipeline_units(network.graph));
+  return spread_in_rounds(
+      network, cluster, request, study_units(network, cluster, request, known),
+      [&](const PipelineProblem& each) {
+        return keeping_machines(each, cluster, held,
+                                plan_pipeline(each, cluster, request.objective));
+      },
+      known);
 }
 
 }  // namespace isthmus

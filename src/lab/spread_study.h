@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,10 @@ struct SpreadOutcome {
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
 };
-SpreadOutcome play_spread(const LoadedPlan& plan, const Cluster& cluster, const Profile& profile,
+SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames);
+// What the objective wants to be small: seconds between answers, or of a frame alone.
+double value_of(const SpreadOutcome& outcome, PipelineObjective objective);
 
 struct SpreadRequest {
   PipelineObjective objective = PipelineObjective::kThroughput;
@@ -71,20 +74,28 @@ struct SpreadResult {
   std::vector<double> estimates;
 };
 
-// Puts measured times in the place of what was estimated for the shards of a plan, in proportion;
-// false if there were none.
-bool correct_shards(PipelineProblem& problem, const SpreadResult& result, const Profile& known);
-
-// Spreads a network over the cluster's machines: measures its units, plans, measures the parts, and
-// plans again. Slowdowns must be filled. Throws what plan_pipeline throws.
-SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
-                            const SpreadRequest& request, Profile& known,
-                            const Progress& progress = {});
-
 // Made, measured and played without a search: a pipeline that is given (a random assignment, a
 // single machine).
 SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PipelinePlan& pipeline, Profile& known);
+
+// Plans, measures the parts, and plans again with what shards were measured to take in place of
+// what was estimated, as long as that makes it better (`request.rounds`).
+SpreadResult spread_in_rounds(
+    const NetworkUnderStudy& network, const Cluster& cluster, const SpreadRequest& request,
+    const PipelineProblem& problem,
+    const std::function<PipelinePlan(const PipelineProblem& problem)>& plan, Profile& known);
+
+// Spreads a network over the cluster's machines: measures its units and plans in rounds. Slowdowns
+// must be filled. Throws what plan_pipeline throws.
+SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
+                            const SpreadRequest& request, Profile& known,
+                            const Progress& progress = {});
+
+// The same for a network that runs as `running`, some of whose machines may be gone: machines that
+// are alike keep what they have, so that few weights travel.
+SpreadResult spread_again(const NetworkUnderStudy& network, const Cluster& cluster,
+                          const SpreadRequest& request, const Plan& running, Profile& known);
 
 }  // namespace isthmus

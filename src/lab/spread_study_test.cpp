@@ -8,7 +8,6 @@
 #include "core/error.h"
 #include "engine/verify.h"
 #include "graph/builder.h"
-#include "lab/replan.h"
 #include "plan/costs.h"
 
 namespace isthmus {
@@ -51,23 +50,6 @@ Cluster boards(int count, double slowdown, std::int64_t memory = 0) {
   return cluster;
 }
 
-TEST(PipelineUnits, GroupLightLayersWithTheOneBefore) {
-  EXPECT_THAT(pipeline_units(small_network()),
-              testing::ElementsAre("Relu_0", "pool2", "relu3", "fc.relu", "logits"));
-}
-
-TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {
-  const Graph graph = small_network();
-  const auto units = pipeline_units(graph);
-  const std::vector<MeasuredUnit> measured(
-      units.size(), {.part = {.median = Seconds{1e-3}, .weight_bytes = 1}, .codec = {}});
-  const PipelineProblem problem =
-      pipeline_problem(graph, units, measured, {.machines = 4, .seconds_per_work = {}});
-  EXPECT_FALSE(problem.shards.empty());
-  for (const ShardOption& option : problem.shards)
-    EXPECT_GT(option.time.at(0.5), 1e-4) << option.kind << ' ' << option.first;
-}
-
 TEST(SpreadNetwork, MakesPlansThatComputeTheSame) {
   const NetworkUnderStudy network = study();
   for (const auto objective : {PipelineObjective::kThroughput, PipelineObjective::kLatency})
@@ -99,28 +81,6 @@ TEST(SpreadNetwork, NamesTheLayerThatNoBoardHolds) {
     EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
     EXPECT_THAT(error.what(), testing::HasSubstr("pi"));
   }
-}
-
-TEST(Without, TakesMachinesOutOfLinksAndNetworks) {
-  Cluster cluster = boards(3, 1);
-  cluster.networks[0].machines = {"camera", "pi1", "pi2", "pi3"};
-  cluster.links.push_back({.a = "pi1", .b = "pi2"});
-  const Cluster rest = without(cluster, {"pi2"});
-  EXPECT_EQ(rest.find("pi2"), nullptr);
-  EXPECT_EQ(rest.machines.size(), 3U);
-  EXPECT_TRUE(rest.links.empty());
-  EXPECT_THAT(rest.networks[0].machines, testing::ElementsAre("camera", "pi1", "pi3"));
-}
-
-TEST(AsMeasured, ScalesASlowdownByWhatThePartsTook) {
-  Statistics measured;
-  PartStatistics& part = measured.machines["pi1"]["stage1"];
-  part.runs = 10;
-  part.mean = Seconds{0.3};
-  const Cluster now = as_measured(boards(2, 10), measured, {{"stage1", Seconds{0.01}}});
-  // 10 ms ten times slower are 100 ms; it took three times as long.
-  EXPECT_NEAR(now.machine("pi1").slowdown, 30, 1e-9);
-  EXPECT_EQ(now.machine("pi2").slowdown, 10);
 }
 
 }  // namespace
