@@ -1,40 +1,109 @@
 #include "lab/replan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "plan/costs.h"
 
 namespace isthmus {
 namespace {
 
+// As much as a machine must hold up the others for a planner to be asked
+// (SourceOptions::replan_threshold).
+constexpr double kSpeedStep = 0.2;
+// Of the seconds between answers, or of a frame alone.
+constexpr double kLeastGain = 0.05;
+
+bool are_of(const Statistics& measured, const Plan& plan) {
+  const auto runs_there = [&](const std::string& machine, const std::string& name) {
+    const PlacedPart* part = plan.find(name);
+    return part && std::ranges::find(part->machines, machine) != part->machines.end();
+  };
+  return measured.plan == plan.name &&
+         std::ranges::all_of(measured.machines, [&](const auto& machine) {
+           return std::ranges::all_of(machine.second, [&](const auto& part) {
+             return runs_there(machine.first, part.first);
+           });
+         });
+}
+
+bool uses_any(const Plan& plan, const std::set<std::string>& machines) {
+  return std::ranges::any_of(plan.parts, [&](const PlacedPart& part) {
+    return std::ranges::any_of(part.machines,
+                               [&](const std::string& name) { return machines.contains(name); });
+  });
+}
+
 // What the planner knows; one call at a time (SourceOptions::replan).
-struct Planner {
-  NetworkUnderStudy network;
-  Cluster cluster;
-  SpreadRequest request;
-  Profile profile;
+class Replanner {
+ public:
+  Replanner(NetworkUnderStudy network, Cluster cluster, SpreadRequest request, Profile profile,
+            const LoadedPlan& running)
+      : network_(std::move(network)),
+        given_(std::move(cluster)),
+        cluster_(given_),
+        request_(std::move(request)),
+        profile_(std::move(profile)),
+        made_{running.plan} {
+    measure_spread(running, profile_, request_.runs);
+  }
 
   std::optional<LoadedPlan> plan(const Statistics& measured, const std::set<std::string>& dead) {
-    std::map<std::string, Seconds> times;
-    for (const auto& [part, hash] : hashes)
-      if (const auto found = profile.parts.find(hash); found != profile.parts.end())
-        times[part] = found->second.median;
-    const Cluster now = as_measured(without(cluster, dead), measured, times);
     try {
-      SpreadResult result = spread_network(network, now, request, profile);
-      hashes.clear();
-      for (const PlacedPart& part : result.plan.plan.parts) hashes[part.name] = part.sha256;
-      return std::move(result.plan);
+      const Plan* running = plan_of(measured);
+      if (running) learn_speeds(*running, measured);
+      const Cluster now = without(cluster_, dead);
+      SpreadResult next = running ? spread_again(network_, now, request_, *running, profile_)
+                                  : spread_network(network_, now, request_, profile_);
+      if (running && !uses_any(*running, dead) && !is_worth_changing(*running, next, now))
+        return std::nullopt;
+      made_.push_back(next.plan.plan);
+      return std::move(next.plan);
     } catch (const Error& error) {
       log_warning(std::string("no other plan: ") + error.what());
       return std::nullopt;
     }
   }
 
-  // Parts of the plan that was made last.
-  std::map<std::string, std::string> hashes;
+ private:
+  const Plan* plan_of(const Statistics& measured) const {
+    for (auto plan = made_.rbegin(); plan != made_.rend(); ++plan)
+      if (are_of(measured, *plan)) return &*plan;
+    return nullptr;
+  }
+
+  // Machines that ran nothing keep what was learned before: one that is too slow for any part would
+  // otherwise get one again.
+  void learn_speeds(const Plan& running, const Statistics& measured) {
+    const PlanCosts costs = costs_of(running, given_.source, profile_);
+    const Cluster now = with_measured_speeds(given_, running, costs, measured, kSpeedStep);
+    for (std::size_t i = 0; i < now.machines.size(); ++i)
+      if (measured.machines.contains(now.machines[i].name)) cluster_.machines[i] = now.machines[i];
+  }
+
+  bool is_worth_changing(const Plan& running, const SpreadResult& next, const Cluster& now) const {
+    const double old =
+        value_of(play_spread(running, now, profile_, request_.frames), request_.objective);
+    const double gain = 1 - value_of(next.outcome, request_.objective) / old;
+    if (gain < kLeastGain)
+      log_info(fmt::format("kept {}: another plan gains {:.1f} %", running.name, 100 * gain));
+    return gain >= kLeastGain;
+  }
+
+  const NetworkUnderStudy network_;
+  // As it was given, and with what was learned of its machines.
+  const Cluster given_;
+  Cluster cluster_;
+  const SpreadRequest request_;
+  Profile profile_;
+  // The plan that ran at first, and all that were given since; which of them runs, the names of the
+  // parts that are measured tell, for a plan may have been refused.
+  std::vector<Plan> made_;
 };
 
 }  // namespace
@@ -48,34 +117,12 @@ Cluster without(Cluster cluster, const std::set<std::string>& machines) {
   return cluster;
 }
 
-Cluster as_measured(Cluster cluster, const Statistics& measured,
-                    const std::map<std::string, Seconds>& time_of_part) {
-  for (Machine& machine : cluster.machines) {
-    const auto parts = measured.machines.find(machine.name);
-    if (parts == measured.machines.end()) continue;
-    Seconds expected{0};
-    Seconds taken{0};
-    for (const auto& [part, statistics] : parts->second) {
-      const auto time = time_of_part.find(part);
-      if (time == time_of_part.end() || statistics.runs == 0) continue;
-      const auto runs = static_cast<double>(statistics.runs);
-      expected += runs * machine.slowdown * time->second;
-      taken += runs * statistics.mean;
-    }
-    if (expected > Seconds{0} && taken > Seconds{0}) machine.slowdown *= taken / expected;
-  }
-  return cluster;
-}
-
 Replan make_replan(NetworkUnderStudy network, Cluster cluster, SpreadRequest request,
-                   Profile profile) {
-  auto planner = std::make_shared<Planner>(Planner{.network = std::move(network),
-                                                   .cluster = std::move(cluster),
-                                                   .request = std::move(request),
-                                                   .profile = std::move(profile),
-                                                   .hashes = {}});
-  return [planner](const Statistics& measured, const std::set<std::string>& dead) {
-    return planner->plan(measured, dead);
+                   Profile profile, const LoadedPlan& running) {
+  auto replanner = std::make_shared<Replanner>(std::move(network), std::move(cluster),
+                                               std::move(request), std::move(profile), running);
+  return [replanner](const Statistics& measured, const std::set<std::string>& dead) {
+    return replanner->plan(measured, dead);
   };
 }
 

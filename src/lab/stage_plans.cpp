@@ -29,7 +29,8 @@ StagedPlans stage_plans(const LoadedPlan& plan, const NetworkUnderStudy& network
   // One after the other: each plan has all weights in memory.
   for (const std::string& board : boards) {
     try {
-      staging.send(spread_network(network, without(cluster, {board}), request, known).plan);
+      const Cluster rest = without(cluster, {board});
+      staging.send(spread_again(network, rest, request, plan.plan, known).plan);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;
       staged.no_plan_without[board] = error.what();

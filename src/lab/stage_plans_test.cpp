@@ -47,9 +47,11 @@ TEST_F(StagePlans, LeaveNothingToSendForThePlanWithoutAnyBoard) {
   EXPECT_TRUE(staged.unreachable.empty());
   EXPECT_TRUE(staged.no_plan_without.empty());
   Staging again(cluster, {});
-  again.send(plan());
+  const LoadedPlan running = plan();
+  again.send(running);
   for (const char* board : {"pi1", "pi2", "pi3"})
-    again.send(spread_network(network, without(cluster, {board}), request, profile).plan);
+    again.send(
+        spread_again(network, without(cluster, {board}), request, running.plan, profile).plan);
   for (const auto& [machine, bytes] : again.sent()) EXPECT_EQ(bytes, 0) << machine;
 }
 
