@@ -124,6 +124,28 @@ std::string refusal(const PipelineProblem& problem, const Cluster& cluster) {
   return "";
 }
 
+TEST(PlanPipeline, LetsMachinesServeTwoStagesWhereNothingElseFits) {
+  // The second unit needs both boards, and the first and the third must be somewhere, too.
+  PipelineProblem problem = two_units();
+  problem.units.push_back(problem.units[0]);
+  problem.units[2].until = "c";
+  problem.units[1].weight_bytes = 300 * kMegabyte;
+  problem.shards.push_back({.first = 1,
+                            .last = 1,
+                            .kind = "channel",
+                            .most = 2,
+                            .time = {0, 2},
+                            .weight_bytes = {0, 300.0 * kMegabyte},
+                            .in_bytes = {1.0 * kMegabyte, 0},
+                            .out_bytes = {0, 1.0 * kMegabyte}});
+  Cluster cluster = boards({1, 1});
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 200 * kMegabyte;
+  const PipelinePlan plan = plan_pipeline(problem, cluster, PipelineObjective::kThroughput);
+  ASSERT_EQ(plan.stages.size(), 3u);
+  EXPECT_EQ(plan.stages[1].mode, StageMode::kShards);
+  EXPECT_GT(plan.period, Seconds{0});
+}
+
 TEST(PlanPipeline, NamesTheLayerThatNoBoardHolds) {
   PipelineProblem problem = two_units();
   problem.units[1].weight_bytes = 400 * kMegabyte;
