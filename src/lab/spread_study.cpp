@@ -14,6 +14,7 @@
 #include "engine/random_tensor.h"
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
+#include "serve/blob_store.h"
 
 namespace isthmus {
 namespace {
@@ -47,9 +48,18 @@ Tensor random_like(const Value& value) {
   return random_tensor(value.dtype, shape, /*seed=*/1);
 }
 
+// The part with its weights where an agent has them: a product reads them about a tenth faster from
+// a mapped file than from elsewhere.
+Graph as_held(const Graph& part) {
+  const PartBundle bundle = bundle_part(part);
+  BlobStore store;
+  for (const auto& [hash, blob] : bundle.blobs) store.put(hash, blob);
+  return unbundle_part(bundle.hash, [&](const std::string& hash) { return store.get(hash); });
+}
+
 // CPU time stands for the time of a run: other work on this machine disturbs it least.
 PartProfile measure_quietly(const Graph& part, int runs) {
-  PartProfile profile = measure_part(part, runs);
+  PartProfile profile = measure_part(as_held(part), runs);
   profile.median = profile.cpu;
   return profile;
 }
