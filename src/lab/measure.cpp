@@ -98,29 +98,56 @@ void measure(const LoadedPlan& plan, const std::string& source, const ImageSet& 
   profile.codecs[keys.input].encode = Seconds{median_or_zero(samples.encodes, keys.input)};
 }
 
-}  // namespace
+struct PartTimes {
+  std::vector<double> wall;
+  std::vector<double> cpu;
+};
 
-PartProfile measure_part(const Graph& part, int runs) {
+// Runs after one to warm up: at least `runs`, and as many as take `at_least`.
+PartTimes time_part(const Graph& part, int runs, Seconds at_least) {
   const auto engine = make_engine(part);
   const std::vector<Tensor> inputs = *random_inputs(part, 1, 1)(0);
   engine->run(inputs);
-  std::vector<double> wall;
-  std::vector<double> cpu;
-  for (int i = 0; i < runs; ++i) {
+  PartTimes times;
+  const Seconds begin = system_clock().now();
+  for (int i = 0; i < runs || system_clock().now() - begin < at_least; ++i) {
     const Seconds wall_start = system_clock().now();
     const Seconds cpu_start = thread_cpu_time();
     engine->run(inputs);
-    cpu.push_back((thread_cpu_time() - cpu_start).count());
-    wall.push_back((system_clock().now() - wall_start).count());
+    times.cpu.push_back((thread_cpu_time() - cpu_start).count());
+    times.wall.push_back((system_clock().now() - wall_start).count());
   }
+  return times;
+}
+
+// All but the times.
+PartProfile profile_of(const Graph& part, const PartTimes& times) {
   const GraphCost cost = cost_of(part);
-  return {.median = Seconds{quantile(wall, 0.5)},
-          .p95 = Seconds{quantile(wall, 0.95)},
-          .cpu = Seconds{quantile(cpu, 0.5)},
-          .runs = runs,
+  return {.runs = static_cast<int>(times.cpu.size()),
           .macs = cost.macs,
           .weight_bytes = cost.weight_bytes,
           .peak_bytes = cost.peak_bytes};
+}
+
+}  // namespace
+
+PartProfile measure_part(const Graph& part, int runs) {
+  const PartTimes times = time_part(part, runs, Seconds{0});
+  PartProfile profile = profile_of(part, times);
+  profile.median = Seconds{quantile(times.wall, 0.5)};
+  profile.p95 = Seconds{quantile(times.wall, 0.95)};
+  profile.cpu = Seconds{quantile(times.cpu, 0.5)};
+  return profile;
+}
+
+PartProfile measure_least(const Graph& part, int runs) {
+  // Of a part of a millisecond three runs may all be half as long again as its least.
+  constexpr Seconds kAtLeast{0.05};
+  const PartTimes times = time_part(part, runs, kAtLeast);
+  PartProfile profile = profile_of(part, times);
+  profile.median = profile.cpu = Seconds{quantile(times.cpu, 0)};
+  profile.p95 = Seconds{quantile(times.cpu, 0.95)};
+  return profile;
 }
 
 std::vector<PlanOutput> measure_frames(const LoadedPlan& plan, const std::string& source,

@@ -57,13 +57,6 @@ Graph as_held(const Graph& part) {
   return unbundle_part(bundle.hash, [&](const std::string& hash) { return store.get(hash); });
 }
 
-// CPU time stands for the time of a run: other work on this machine disturbs it least.
-PartProfile measure_quietly(const Graph& part, int runs) {
-  PartProfile profile = measure_part(as_held(part), runs);
-  profile.median = profile.cpu;
-  return profile;
-}
-
 // Measures what a spread plan has and a profile has not.
 class SpreadMeasurement {
  public:
@@ -75,7 +68,7 @@ class SpreadMeasurement {
     values_[part.name] = {};
     for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
     if (!known_.parts.contains(part.sha256))
-      known_.parts[part.sha256] = measure_quietly(graph, runs_);
+      known_.parts[part.sha256] = measure_least(as_held(graph), runs_);
   }
 
   void edge(const PlanEdge& edge) {
@@ -159,7 +152,7 @@ std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<st
   for (std::size_t i = 0; i < units.size(); ++i) {
     const Graph unit = unit_graph(graph, units, i);
     const std::string hash = sha256(to_onnx(unit));
-    if (!known.parts.contains(hash)) known.parts[hash] = measure_quietly(unit, runs);
+    if (!known.parts.contains(hash)) known.parts[hash] = measure_least(as_held(unit), runs);
     const std::string key = hash + '/' + units[i] + '/' + codec;
     if (!known.codecs.contains(key))
       known.codecs[key] = measure_codec(*wire, random_like(unit.outputs[0].value), runs);

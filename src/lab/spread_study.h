@@ -47,7 +47,7 @@ struct SpreadRequest {
   std::string codec = "f32";
   std::string image_codec = "raw";
   Seconds deadline{60};
-  // Runs of each part; the median of their CPU times counts.
+  // Runs of each part at least; the least of their CPU times counts.
   int runs = 5;
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
   // 1, step 3), where that promises more.
