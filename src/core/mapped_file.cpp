@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -17,20 +18,29 @@ namespace {
 
 std::string why() { return std::strerror(errno); }
 
-std::filesystem::path folder_for_unnamed() {
-  // /tmp may be memory.
+// In order. /tmp may be memory.
+std::vector<std::string> folders_for_unnamed() {
+  std::vector<std::string> folders;
   const char* folder = std::getenv("TMPDIR");
-  return folder != nullptr && *folder != '\0' ? folder : "/var/tmp";
+  if (folder != nullptr && *folder != '\0') folders.emplace_back(folder);
+  folders.emplace_back("/var/tmp");
+  return folders;
 }
 
 int open_unnamed() {
-  std::string name = folder_for_unnamed() / "isthmus-XXXXXX";
-  const int descriptor = mkostemp(name.data(), O_CLOEXEC);
-  if (descriptor >= 0) {
+  for (const std::string& folder : folders_for_unnamed()) {
+    std::string name = folder + "/isthmus-XXXXXX";
+    const int descriptor = mkostemp(name.data(), O_CLOEXEC);
+    if (descriptor < 0) continue;
     unlink(name.c_str());
     return descriptor;
   }
   return memfd_create("isthmus", MFD_CLOEXEC);
+}
+
+[[noreturn]] void throw_unnamed(const std::string& what) {
+  throw Error(ErrorKind::kIo, "cannot " + what + " a temporary file in " +
+                                  folders_for_unnamed().front() + " (TMPDIR): " + why());
 }
 
 }  // namespace
@@ -69,9 +79,7 @@ void MappedFile::release_pages() const {
 }
 
 UnnamedFile::UnnamedFile() : descriptor_(open_unnamed()) {
-  if (descriptor_ < 0)
-    throw Error(ErrorKind::kIo, "cannot make a temporary file in " + folder_for_unnamed().string() +
-                                    " (TMPDIR): " + why());
+  if (descriptor_ < 0) throw_unnamed("make");
 }
 
 UnnamedFile::~UnnamedFile() { ::close(descriptor_); }
@@ -80,9 +88,7 @@ void UnnamedFile::append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0)
-      throw Error(ErrorKind::kIo, "cannot write to a temporary file in " +
-                                      folder_for_unnamed().string() + " (TMPDIR): " + why());
+    if (written <= 0) throw_unnamed("write to");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
 }

@@ -44,8 +44,10 @@ class Engine {
   virtual std::vector<Tensor> run(std::span<const Tensor> inputs) = 0;
 };
 
-// ONNX Runtime on the CPU. Large weights of matrix products are not copied but shared with the
-// graph's tensors, for as long as the engine lives. Throws Error{kUnsupported} naming node and
+// ONNX Runtime on the CPU. Large weights are shared with the graph's tensors for as long as the
+// engine lives: those of matrix products are read there, of others (convolutions) it may lay out a
+// copy. `memory_limit` counts each once, for originals that are read no more cost nothing where
+// they are mapped files. Throws Error{kUnsupported} naming node and
 // operator for what it cannot run.
 std::unique_ptr<Engine> make_engine(const Graph& graph, const EngineOptions& options = {});
 // The same from a serialised ONNX model; `name` stands for it in messages.

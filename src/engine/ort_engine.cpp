@@ -304,7 +304,8 @@ std::map<std::string, Tensor> weights_that_stay(const Graph& graph) {
 
 // The session gets the addresses of all large weights: a model with the weights in it would be held
 // three times while it is loaded (the bytes, the parsed message, the session's tensors). Nothing
-// where ONNX Runtime takes no addresses.
+// where ONNX Runtime takes no addresses, or there is no room for a small file; a limit that such a
+// session passes, any other would pass, too.
 std::unique_ptr<Engine> engine_by_address(const Graph& graph, const EngineOptions& options) {
   EngineWeights weights{.stay = weights_that_stay(graph)};
   std::set<std::string> names;
@@ -314,14 +315,15 @@ std::unique_ptr<Engine> engine_by_address(const Graph& graph, const EngineOption
     if (!weights.stay.contains(name)) weights.looked_into.push_back(initializer.tensor);
   }
   if (names.empty()) return nullptr;
-  // Optimisations that look into a weight want a model that has a path.
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "model.onnx";
-  write_file(file, to_onnx_by_address(graph, names));
   try {
+    // Optimisations that look into a weight want a model that has a path.
+    const TemporaryFolder folder;
+    const auto file = folder.path() / "model.onnx";
+    write_file(file, to_onnx_by_address(graph, names));
     return std::make_unique<OrtEngine>(std::string_view{}, &file, graph.name, &graph, options,
                                        std::move(weights));
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (options.memory_limit > 0 && error.kind() != ErrorKind::kIo) throw;
     return nullptr;
   }
 }

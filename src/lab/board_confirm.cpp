@@ -1,8 +1,10 @@
 #include "lab/board_confirm.h"
 
-#include <algorithm>
-#include <set>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/error.h"
 #include "core/statistics.h"
 #include "lab/frames.h"
 #include "lab/machines.h"
@@ -13,6 +15,8 @@ namespace {
 
 // Longer than any frame of a network on slow boards takes.
 constexpr Seconds kDeadline{600};
+// For starting and deploying.
+constexpr Seconds kPatience{240};
 // Frames alone that are counted.
 constexpr int kAloneFrames = 3;
 
@@ -21,6 +25,15 @@ std::vector<double> latencies_after(const Trace& trace, int frames) {
   for (std::size_t i = static_cast<std::size_t>(frames); i < trace.frames.size(); ++i)
     milliseconds.push_back(1e3 * trace.frames[i].capture_to_output.count());
   return milliseconds;
+}
+
+// An answer of the source itself would be none of the plan's.
+void check_answers(const Trace& trace, int frames) {
+  const auto answered = std::ranges::count(trace.frames, Outcome::kAnswered, &FrameRecord::outcome);
+  if (answered != frames)
+    throw Error(
+        ErrorKind::kUnavailable,
+        fmt::format("{} of {} frames were answered by the plan's machines", answered, frames));
 }
 
 // A frame alone takes another machine each time.
@@ -33,8 +46,9 @@ int most_replicas(const Plan& plan) {
 }  // namespace
 
 BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
-                              const LoadedPlan& plan, int in_flight, const std::string& heaviest,
-                              const std::filesystem::path& folder) {
+                              const LoadedPlan& plan, const SpreadOutcome& expected,
+                              const std::string& heaviest, const std::filesystem::path& folder) {
+  const int in_flight = expected.in_flight;
   LabMachines machines(scenario.mode, cluster, folder);
   LabRun run{.plan = plan,
              .cluster = cluster,
@@ -44,12 +58,15 @@ BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& clus
              .cell_time = Seconds{0},
              .in_flight = in_flight,
              .deadline = kDeadline};
+  run.patience = kPatience + 2 * run.frames * expected.alone;
   const Trace full = machines.run(run, folder / "full");
+  check_answers(full, run.frames);
   // The first frame of each replica finds everything cold.
   const int replicas = most_replicas(plan.plan);
   run.in_flight = 1;
   run.frames = replicas + kAloneFrames;
   const Trace alone = machines.run(run, folder / "alone");
+  check_answers(alone, run.frames);
   // Those that fill the machines wait less than those that come after.
   const auto filled = latencies_after(full, in_flight);
   return {.throughput = throughput(full),

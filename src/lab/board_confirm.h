@@ -19,9 +19,10 @@ struct BoardMeasurement {
 };
 
 // Runs the plan on processes of this machine, `confirm_frames` or as many as fill it twice.
-// Programs' output, plan, cluster file and traces stay in `folder`. Throws what LabMachines throws.
+// Programs' output, plan, cluster file and traces stay in `folder`. Throws what LabMachines throws,
+// and Error{kUnavailable} if a frame was not answered by the plan's machines.
 BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
-                              const LoadedPlan& plan, int in_flight, const std::string& heaviest,
-                              const std::filesystem::path& folder);
+                              const LoadedPlan& plan, const SpreadOutcome& expected,
+                              const std::string& heaviest, const std::filesystem::path& folder);
 
 }  // namespace isthmus

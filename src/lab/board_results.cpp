@@ -26,6 +26,7 @@ Json to_json(const BoardRow& row) {
   if (row.p50_ms > 0) json["p50_ms"] = row.p50_ms;
   if (row.p95_ms > 0) json["p95_ms"] = row.p95_ms;
   if (row.difference) json["max_relative_difference"] = *row.difference;
+  if (!row.real_failure.empty()) json["real_failure"] = row.real_failure;
   if (row.real)
     json["real"] = {{"throughput", row.real->throughput},
                     {"p50_ms", row.real->p50_ms},

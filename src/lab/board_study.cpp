@@ -218,6 +218,7 @@ class BoardCase {
     row.least_throughput = quantile(throughputs, 0);
     row.most_throughput = quantile(throughputs, 1);
     row.bound = row.stages = "";
+    row.p50_ms = row.p95_ms = 0;
   }
 
   double verify(const SpreadResult& result) const {
@@ -226,7 +227,7 @@ class BoardCase {
     const VerifyResult verified = verify_partition(
         network_.graph, partition,
         frame_inputs(network_.graph, network_.model, frames_from(scenario_.data, network_.input),
-                     scenario_.verify_images));
+                     scenario_.verify_images, {.stride = scenario_.clip_stride}));
     if (!verified.equal)
       throw Error(ErrorKind::kInvalid,
                   fmt::format("the parts differ from the whole at {} by {:.3g}",
@@ -237,10 +238,14 @@ class BoardCase {
   void confirm(BoardRow& row, const SpreadResult& result) const {
     options_.say(
         fmt::format("{} on {} boards, {}: real frames", network_.name, boards_, row.method));
-    row.real =
-        run_for_real(scenario_, cluster_, result.plan, result.outcome.in_flight, heaviest_,
-                     options_.folder / "real" /
-                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec));
+    const auto folder = options_.folder / "real" /
+                        fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
+    try {
+      row.real = run_for_real(scenario_, cluster_, result.plan, result.outcome, heaviest_, folder);
+    } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kInterrupted) throw;
+      row.real_failure = error.what();
+    }
   }
 
   const BoardScenario& scenario_;

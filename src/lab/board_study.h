@@ -28,7 +28,8 @@ struct BoardRow {
   // Of the assignments, by throughput; equal to it for all other methods.
   double least_throughput = 0;
   double most_throughput = 0;
-  // Messages between machines for one frame, and the largest footprint of a board.
+  // Messages between machines for one frame, and the largest footprint of a board; like `used`, of
+  // the first random assignment.
   double bytes_per_frame = 0;
   double memory = 0;
   // Machines that have work, and how the stages lie.
@@ -36,7 +37,7 @@ struct BoardRow {
   std::string stages;
   std::string bound;
   // Of the method spread: what forbids more, the layer, the edge or the boundaries
-  // (plan/explain_pipeline.h); "" where nothing does.
+  // (pipeline/explain.h); "" where nothing does.
   std::string not_more;
   // Of frames that come as fast as they are taken, in virtual time; 0 for random assignments.
   double p50_ms = 0;
@@ -45,6 +46,8 @@ struct BoardRow {
   std::optional<double> difference;
   // Played for real.
   std::optional<BoardMeasurement> real;
+  // Why it was not, where it should have been.
+  std::string real_failure;
 };
 
 // A unit of a network on one board.

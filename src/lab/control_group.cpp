@@ -64,13 +64,18 @@ ControlGroup::ControlGroup(const std::string& name, const ControlLimits& limits,
     : unified_(fs::exists(root / "cgroup.controllers")) {
   memory_ = unified_ ? root / name : root / "memory" / name;
   cpu_ = unified_ ? memory_ : root / "cpu" / name;
-  make_group(memory_);
-  if (!unified_) make_group(cpu_);
   const auto quota = static_cast<std::int64_t>(limits.cores * kPeriodMicroseconds);
   try {
-    if (limits.memory > 0)
+    make_group(memory_);
+    if (!unified_) make_group(cpu_);
+    if (limits.memory > 0) {
       write_setting(memory_ / (unified_ ? "memory.max" : "memory.limit_in_bytes"),
                     std::to_string(limits.memory));
+      // Where the kernel counts what is swapped out.
+      const fs::path swap =
+          memory_ / (unified_ ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
+      if (fs::exists(swap)) write_setting(swap, unified_ ? "0" : std::to_string(limits.memory));
+    }
     if (quota > 0 && unified_)
       write_setting(cpu_ / "cpu.max", fmt::format("{} {}", quota, kPeriodMicroseconds));
     if (quota > 0 && !unified_) {

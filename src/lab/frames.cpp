@@ -41,9 +41,9 @@ std::string frames_from(const std::string& data, const PlanInput& input) {
 }
 
 InputSource frame_inputs(const Graph& graph, const std::string& model, const std::string& spec,
-                         std::int64_t limit) {
+                         std::int64_t limit, const ClipOptions& clips) {
   const PlanInput input = plan_input(graph, model);
-  const ImageSet frames = open_frames(spec, input, {.limit = limit});
+  const ImageSet frames = open_frames(spec, input, {.limit = limit, .clips = clips});
   const Normalization normalization{.scale = input.scale, .mean = input.mean, .std = input.std};
   const std::int64_t count = frames.count == kEndless ? limit : std::min(frames.count, limit);
   return [=](std::int64_t index) -> std::optional<std::vector<Tensor>> {

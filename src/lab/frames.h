@@ -32,6 +32,6 @@ std::string frames_from(const std::string& data, const PlanInput& input);
 
 // The same frames as the network's own input, normalised: to compare its parts with the whole on.
 InputSource frame_inputs(const Graph& graph, const std::string& model, const std::string& spec,
-                         std::int64_t limit);
+                         std::int64_t limit, const ClipOptions& clips = {});
 
 }  // namespace isthmus

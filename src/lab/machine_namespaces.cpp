@@ -141,7 +141,7 @@ std::string MachineNamespaces::name_of(const std::string& machine) const {
   return prefix_ + machine;
 }
 
-std::string MachineNamespaces::switch_name() const { return prefix_ + "switch"; }
+std::string MachineNamespaces::switch_name() const { return prefix_ + "-switch"; }
 
 std::string MachineNamespaces::address(const std::string& machine) const {
   return kSubnet + std::to_string(index_of(machine) + 1);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "core/error.h"
 #include "core/file.h"
 #include "core/interrupt.h"
@@ -14,9 +16,6 @@ namespace {
 
 constexpr Seconds kStartPatience{10};
 constexpr Seconds kPollInterval{0.01};
-// What a run may take beyond its own time: starting, deploying, and all frames on slow links and
-// machines.
-constexpr Seconds kRunPatience{900};
 constexpr std::string_view kListening = "listening on ";
 
 // The last line of a file that is not empty; "" if there is none.
@@ -75,12 +74,13 @@ void LabMachines::start(const Machine& machine, const std::filesystem::path& fol
   const std::string host = namespaces_ ? namespaces_->address(machine.name) : "127.0.0.1";
   std::vector<std::string> command{sibling_program("isthmus-agent").string(), "--listen",
                                    host + ":0", "--name", machine.name};
+  static std::atomic<int> made = 0;
   Agent agent;
   if (namespaces_) {
     command.insert(command.end(), {"--cert", certificate_.string(), "--key", key_.string()});
     // A board that swaps may take more than it has, and this machine does not swap for it.
     agent.limits = std::make_unique<ControlGroup>(
-        fmt::format("isthmus{}-{}", getpid(), machine.name),
+        fmt::format("isthmus{}-{}-{}", getpid(), made++, machine.name),
         ControlLimits{.memory = machine.swap_bandwidth > 0 ? 0 : machine.memory,
                       .cores = static_cast<double>(machine.cores)});
     command = agent.limits->inside(namespaces_->inside(machine.name, std::move(command)));
@@ -163,7 +163,7 @@ Trace LabMachines::run(const LabRun& run, const std::filesystem::path& folder) {
   ChildProcess source({.command = source_command(run, folder),
                        .stdout_file = folder / "source.json",
                        .stderr_file = log});
-  const int code = source.wait(run.cell_time + kRunPatience);
+  const int code = source.wait(run.cell_time + run.patience);
   // Frames that an agent lost are answered elsewhere, so that the source may not say anything.
   for (const auto& [name, agent] : agents_)
     if (agent.limits && agent.limits->killed() > 0)

@@ -34,6 +34,8 @@ struct LabRun {
   // 0: the plan's.
   Seconds deadline{0};
   std::uint64_t seed = 1;
+  // What the run may take beyond `cell_time`: starting, deploying, frames on slow links.
+  Seconds patience{240};
 };
 
 // The machines of a lab as processes on this one: an agent for each but the source, which lives as

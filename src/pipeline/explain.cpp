@@ -58,14 +58,14 @@ std::vector<std::string> idle_machines(const PipelineProblem& problem, const Clu
 
 // The same machines; what is sent arrives at once.
 Cluster with_free_links(Cluster cluster) {
-  for (ClusterLink& link : cluster.links) {
-    for (LinkProfile* direction : {&link.up, &link.down}) {
-      direction->bandwidth = std::numeric_limits<double>::infinity();
-      direction->latency = Seconds{0};
-      direction->loss = 0;
-      direction->trace = nullptr;
-    }
-  }
+  const auto make_free = [](LinkProfile& profile) {
+    profile.bandwidth = std::numeric_limits<double>::infinity();
+    profile.latency = Seconds{0};
+    profile.loss = 0;
+    profile.trace = nullptr;
+  };
+  for (ClusterLink& link : cluster.links) make_free(link.up), make_free(link.down);
+  for (ClusterNetwork& network : cluster.networks) make_free(network.link);
   return cluster;
 }
 

@@ -54,6 +54,16 @@ TEST(ExplainPipeline, NamesTheEdgeThatForbidsMore) {
       << text;
 }
 
+TEST(ExplainPipeline, NamesTheEdgeOfANetworkWithASwitch) {
+  Cluster cluster = boards({1, 1});
+  cluster.networks.push_back({.name = "lan", .machines = {}, .link = cluster.links.front().up});
+  cluster.links.clear();
+  const std::string text = explained(pair(350'000'000), cluster);
+  EXPECT_TRUE(has(text, "if links cost nothing it would be 1.00 s (2.00 times as fast); on these "))
+      << text;
+  EXPECT_TRUE(has(text, "board0 sends conv1")) << text;
+}
+
 TEST(ExplainPipeline, NamesTheEdgeThatDelaysOneFrame) {
   PipelineProblem problem = pair(350'000'000);
   problem.shards = {{.first = 1,

@@ -123,7 +123,8 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 
 // The best plan found of single stages, replicas and shards (pipeline/search.cpp,
 // pipeline/latency_search.cpp). For the latency a machine may serve several stages; for the
-// throughput in the plan for the latency, which is taken where it is better or nothing else fits.
+// throughput in the plan for the latency, which is taken where nothing else fits or, of at most 16
+// machines, where it is better.
 //
 // Throws Error{kUnsupported} if there is none: it names a layer that no machine can hold, not even
 // in shards, with what it would need, or the machines that are not linked. Error{kInvalid} for a

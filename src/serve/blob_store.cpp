@@ -69,10 +69,10 @@ void BlobStore::Incoming::append(std::span<const std::byte> piece) {
 }
 
 void BlobStore::Incoming::finish() {
-  Blob blob = file_ ? store_.mapped(file_->map()) : Blob(std::move(bytes_));
-  if (sha256(blob.bytes()) != hash_)
+  Held held = file_ ? mapped(file_->map()) : Held{Blob(std::move(bytes_)), nullptr};
+  if (sha256(held.blob.bytes()) != hash_)
     throw Error(ErrorKind::kInvalid, "blob " + hash_.substr(0, 12) + " was damaged on the way");
-  store_.add(hash_, std::move(blob));
+  store_.add(hash_, std::move(held));
 }
 
 void BlobStore::put(const std::string& hash, const Blob& blob) {
@@ -81,51 +81,55 @@ void BlobStore::put(const std::string& hash, const Blob& blob) {
   incoming.finish();
 }
 
-void BlobStore::add(const std::string& hash, Blob blob) {
+void BlobStore::add(const std::string& hash, Held held) {
   if (!folder_.empty()) {
-    write_file(file_of(hash), blob.bytes());
+    write_file(file_of(hash), held.blob.bytes());
     return;
   }
-  const auto size = static_cast<std::int64_t>(blob.size());
+  const auto size = static_cast<std::int64_t>(held.blob.size());
   const std::lock_guard lock(mutex_);
+  if (held.file) read_.push_back(held.file);
   while (limit_ > 0 && bytes_ + size > limit_ && !order_.empty()) {
     const auto oldest = blobs_.find(order_.front());
-    bytes_ -= static_cast<std::int64_t>(oldest->second.size());
+    bytes_ -= static_cast<std::int64_t>(oldest->second.blob.size());
     blobs_.erase(oldest);
     order_.pop_front();
   }
-  if (!blobs_.emplace(hash, std::move(blob)).second) return;
+  if (!blobs_.emplace(hash, std::move(held)).second) return;
   order_.push_back(hash);
   bytes_ += size;
 }
 
-Blob BlobStore::mapped(const std::shared_ptr<const MappedFile>& file) const {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(files_, [](const auto& known) { return known.expired(); });
-  files_.push_back(file);
-  return {file->bytes(), file};
+BlobStore::Held BlobStore::mapped(std::shared_ptr<const MappedFile> file) {
+  return {Blob(file->bytes(), file), file};
 }
 
 Blob BlobStore::get(const std::string& hash) const {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = blobs_.find(hash); found != blobs_.end()) return found->second;
+    if (const auto found = blobs_.find(hash); found != blobs_.end()) {
+      if (found->second.file) read_.push_back(found->second.file);
+      return found->second.blob;
+    }
   }
   if (folder_.empty() || !is_hash(hash) || !std::filesystem::exists(file_of(hash)))
     throw Error(
         ErrorKind::kNotFound,
         "blob " + hash.substr(0, 12) + " is not here: it was not sent, or --memory is too small");
-  Blob blob = mapped(MappedFile::open(file_of(hash)));
-  if (sha256(blob.bytes()) != hash)
+  const Held held = mapped(MappedFile::open(file_of(hash)));
+  if (sha256(held.blob.bytes()) != hash)
     throw Error(ErrorKind::kIo, "the file of blob " + hash.substr(0, 12) + " in " +
                                     folder_.string() + " is damaged: remove it");
-  return blob;
+  const std::lock_guard lock(mutex_);
+  read_.push_back(held.file);
+  return held.blob;
 }
 
-void BlobStore::release_pages() const {
+void BlobStore::release_pages() {
   const std::lock_guard lock(mutex_);
-  for (const auto& known : files_)
-    if (const auto file = known.lock()) file->release_pages();
+  for (const auto& read : read_)
+    if (const auto file = read.lock()) file->release_pages();
+  read_.clear();
 }
 
 std::int64_t BlobStore::bytes() const {

@@ -51,25 +51,32 @@ class BlobStore {
 
   // Without a folder: all blobs.
   std::int64_t bytes() const;
-  // Gives back the memory that reading blobs has taken: they are read again when they are needed.
-  void release_pages() const;
+  // Gives back the memory of the blobs that were put or asked for since the last call; what reads
+  // them again gets it anew. To be called when they have become engines, so that those that run do
+  // not lose what they read with every frame.
+  void release_pages();
 
  private:
   void check_room(std::int64_t bytes) const;
-  void add(const std::string& hash, Blob blob);
-  Blob mapped(const std::shared_ptr<const MappedFile>& file) const;
+  // In memory, or mapped.
+  struct Held {
+    Blob blob;
+    std::shared_ptr<const MappedFile> file;
+  };
+  static Held mapped(std::shared_ptr<const MappedFile> file);
+  void add(const std::string& hash, Held held);
 
   std::filesystem::path file_of(const std::string& hash) const;
 
   std::filesystem::path folder_;
   std::int64_t limit_;
   mutable std::mutex mutex_;
-  std::map<std::string, Blob> blobs_;
+  std::map<std::string, Held> blobs_;
   // Oldest first.
   std::deque<std::string> order_;
   std::int64_t bytes_ = 0;
-  // All that are in use, here or in an engine.
-  mutable std::vector<std::weak_ptr<const MappedFile>> files_;
+  // Read since the last release_pages.
+  mutable std::vector<std::weak_ptr<const MappedFile>> read_;
 };
 
 // Whether it is 64 lower-case hexadecimal digits, and so safe as a file name.

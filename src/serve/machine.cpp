@@ -29,6 +29,18 @@ std::string describe(std::uint32_t protocol, const std::string& version) {
   return "version " + version + " (protocol " + std::to_string(protocol) + ")";
 }
 
+// Parts are loaded, or refused: the memory that reading their blobs took goes back.
+class ReleasedPages {
+ public:
+  explicit ReleasedPages(BlobStore& blobs) : blobs_(blobs) {}
+  ~ReleasedPages() { blobs_.release_pages(); }
+  ReleasedPages(const ReleasedPages&) = delete;
+  ReleasedPages& operator=(const ReleasedPages&) = delete;
+
+ private:
+  BlobStore& blobs_;
+};
+
 }  // namespace
 
 AgentMachine::AgentMachine(const AgentOptions& options, Clock& clock,
@@ -125,10 +137,11 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   const FindBlob find = [this](const std::string& hash) { return blobs_.get(hash); };
   spec.table = find;
   for (const v1::EdgeTensor& edge : request.edges()) spec.edges.push_back(from_wire(edge));
-  for (const auto& [part, hash] : request.bundles())
-    spec.held[part] = parts_.hold(part, hash, find, request.memory());
-  // The engines have what they need of them.
-  blobs_.release_pages();
+  {
+    const ReleasedPages released(blobs_);
+    for (const auto& [part, hash] : request.bundles())
+      spec.held[part] = parts_.hold(part, hash, find, request.memory());
+  }
   const auto deployment = make_deployment(std::move(spec));
   if (deployment->largest_message() > kMaxMessageBytes)
     throw Error(ErrorKind::kUnsupported, "plan " + deployment->plan.name + " sends messages of " +
