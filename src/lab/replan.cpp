@@ -113,6 +113,10 @@ Cluster without(Cluster cluster, const std::set<std::string>& machines) {
   std::erase_if(cluster.machines, [&](const Machine& machine) { return gone(machine.name); });
   std::erase_if(cluster.links,
                 [&](const ClusterLink& link) { return gone(link.a) || gone(link.b); });
+  // One that names no machines would be a network of all.
+  std::erase_if(cluster.networks, [&](const ClusterNetwork& network) {
+    return !network.machines.empty() && std::ranges::all_of(network.machines, gone);
+  });
   for (ClusterNetwork& network : cluster.networks) std::erase_if(network.machines, gone);
   return cluster;
 }

@@ -122,5 +122,17 @@ TEST(Without, TakesMachinesOutOfLinksAndNetworks) {
   EXPECT_THAT(rest.networks[0].machines, testing::ElementsAre("camera", "pi1", "pi3"));
 }
 
+TEST(Without, LeavesNoNetworkWhoseMachinesAreGone) {
+  Cluster cluster;
+  cluster.source = "camera";
+  for (const char* name : {"camera", "pi1", "pi2", "pi3"})
+    cluster.machines.push_back({.name = name});
+  cluster.networks.push_back({.name = "rack", .machines = {"pi1", "pi2"}});
+  cluster.networks.push_back({.name = "lan", .machines = {}});
+  const Cluster rest = without(cluster, {"pi1", "pi2"});
+  ASSERT_EQ(rest.networks.size(), 1U);
+  EXPECT_EQ(rest.networks[0].name, "lan") << "of all that are left";
+}
+
 }  // namespace
 }  // namespace isthmus
