@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "serve/agent_client.h"
 #include "serve/fixture.h"
 #include "split/cut.h"
 
@@ -138,6 +139,14 @@ TEST_F(ThreeBoards, MovesWorkFromABusyBoardAndFromADeadOne) {
   };
   EXPECT_GE(of_kind("replan"), 2);
   EXPECT_GE(of_kind("dead"), 1);
+}
+
+TEST_F(ThreeBoards, ASourceThatDoesNotStartLeavesNoPlanBehind) {
+  agents["b"].reset();
+  EXPECT_THROW(
+      Source({over("a", "b")}, cluster, {.local_fallback = false, .connect_timeout = Seconds{0.5}}),
+      Error);
+  EXPECT_EQ(AgentClient("a", agents["a"]->address(), {}).stats().parts_size(), 0);
 }
 
 TEST_F(ThreeBoards, LosesFramesAtTheirDeadlineWhereThePlannerKnowsNoPlan) {

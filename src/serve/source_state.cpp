@@ -57,6 +57,7 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
     check(connect(*generation, progress));
     measure_local(*generation);
   } catch (...) {
+    undeploy(*generation);
     close_peers();
     throw;
   }
