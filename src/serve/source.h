@@ -46,6 +46,10 @@ struct SourceOptions {
   std::uint64_t seed = 1;
   // To reach, greet and deploy all machines.
   Seconds connect_timeout{10};
+  // For the run that shows, before plans are taken, how long a local answer takes. Without an
+  // answer by then they are refused with Error{kUnavailable}, as soon as nothing runs for it any
+  // more.
+  Seconds local_answer_timeout{60};
   // The trace keeps the last so many frames, so that a camera can run for ever.
   std::size_t trace_frames = 100'000;
   Security security;

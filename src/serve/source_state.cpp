@@ -72,31 +72,38 @@ Source::State::~State() {
   local_node.reset();
 }
 
-// Runs the local answer twice on zeros: the second time is taken.
+// Runs the local answer twice on zeros: the second time is taken. On a node of its own: frames that
+// are answered locally meanwhile are held back as ever, and nothing of a plan that was refused
+// stays behind.
 void Source::State::measure_local(const Generation& generation) {
   if (!generation.local) return;
   const Deployment& deployment = *generation.local;
-  local_node->deploy(generation.local);
-  local_node->set_slowdown(1);
+  FlowNode unslowed({}, *this, clock);
+  unslowed.deploy(generation.local);
   Seconds spent{0};
   for (std::uint32_t i = 0; i < 2; ++i) {
-    std::promise<Parcel> answer;
+    auto answer = std::make_shared<std::promise<Parcel>>();
     auto into = std::make_shared<IntoSource>(
-        [&](const Deployment*, Parcel parcel) { answer.set_value(std::move(parcel)); });
+        [answer](const Deployment*, Parcel parcel) { answer->set_value(std::move(parcel)); });
     const PlanInput& input = deployment.plan.input;
     const Seconds start = clock.now();
-    local_node->admit(generation.local,
-                      {.key = {.source = options.id,
-                               .frame = kMeasureFrame + i,
-                               .attempt = 0,
-                               .epoch = deployment.id.epoch},
-                       .route = {},
-                       .budget = Seconds{3600},
-                       .must_answer = true,
-                       .input = input.width > 0 ? Tensor(DType::kU8, {input.height, input.width, 3})
-                                                : Tensor(DType::kF32, input.shape)},
-                      into);
-    const Parcel parcel = answer.get_future().get();
+    unslowed.admit(generation.local,
+                   {.key = {.source = options.id,
+                            .frame = kMeasureFrame + i,
+                            .attempt = 0,
+                            .epoch = deployment.id.epoch},
+                    .route = {},
+                    .budget = Seconds{3600},
+                    .must_answer = true,
+                    .input = input.width > 0 ? Tensor(DType::kU8, {input.height, input.width, 3})
+                                             : Tensor(DType::kF32, input.shape)},
+                   into);
+    auto future = answer->get_future();
+    if (future.wait_for(options.local_answer_timeout) != std::future_status::ready)
+      throw Error(ErrorKind::kUnavailable,
+                  "plan " + deployment.plan.name + " gave no local answer within " +
+                      std::to_string(options.local_answer_timeout.count()) + " s");
+    const Parcel parcel = future.get();
     if (parcel.message.header.type == FrameType::kRefusal) {
       const auto text = parcel.message.payload.bytes();
       throw Error(ErrorKind::kUnsupported,
@@ -105,10 +112,8 @@ void Source::State::measure_local(const Generation& generation) {
     }
     spent = clock.now() - start;
   }
-  const double slowdown = cluster.machine(cluster.source).slowdown;
-  local_node->set_slowdown(slowdown);
   const std::lock_guard lock(mutex);
-  local_time = spent * slowdown;
+  local_time = spent * cluster.machine(cluster.source).slowdown;
 }
 
 void Source::State::keep_time() {

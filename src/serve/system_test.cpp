@@ -246,6 +246,28 @@ TEST(System, ASlowMachineHoldsBackItsCpuTime) {
   EXPECT_GT(run_time(50), 10 * run_time(1));
 }
 
+TEST(System, RefusesAPlanWhoseLocalAnswerDoesNotCome) {
+  GraphBuilder net("unsure");
+  net.input("x", {-1, 4});
+  net.output(net.op("Relu", {"x"}, {}, "scores"));
+  net.output(net.gemm("x", 1, "confidence"));
+  const Partition partition{.name = "unsure",
+                            .parts = {{"part", net.build()}},
+                            .edges = {{"", "x", "part", "x"}, {"part", "scores", "", "scores"}}};
+  PlanInput input;
+  input.tensor = "x";
+  input.shape = {1, 4};
+  LoadedPlan plan = place(partition, {{"part", "camera"}}, {}, input);
+  plan.plan.gates = {
+      {.part = "part", .confidence = "confidence", .threshold = 1e9, .exit = "scores"}};
+  try {
+    Source source({plan}, two_machines("127.0.0.1:1"), {.local_answer_timeout = Seconds{0.05}});
+    FAIL() << "its only answer is an exit that is not taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUnavailable) << error.what();
+  }
+}
+
 TEST(System, PlansChangeWhileFramesFlow) {
   Agent agent({});
   Source source({small_cut()}, two_machines(agent.address()), {.max_in_flight = 4});
