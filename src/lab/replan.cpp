@@ -19,16 +19,12 @@ constexpr double kSpeedStep = 0.2;
 // Of the seconds between answers, or of a frame alone.
 constexpr double kLeastGain = 0.05;
 
-bool are_of(const Statistics& measured, const Plan& plan) {
-  const auto runs_there = [&](const std::string& machine, const std::string& name) {
-    const PlacedPart* part = plan.find(name);
-    return part && std::ranges::find(part->machines, machine) != part->machines.end();
-  };
-  return measured.plan == plan.name &&
-         std::ranges::all_of(measured.machines, [&](const auto& machine) {
-           return std::ranges::all_of(machine.second, [&](const auto& part) {
-             return runs_there(machine.first, part.first);
-           });
+// Parts that a machine holds are reported before they run.
+bool has_run(const Statistics& measured, const std::string& machine) {
+  const auto parts = measured.machines.find(machine);
+  return parts != measured.machines.end() &&
+         std::ranges::any_of(parts->second, [](const auto& part) {
+           return part.second.runs > 0 && part.second.mean > Seconds{0};
          });
 }
 
@@ -73,7 +69,7 @@ class Replanner {
  private:
   const Plan* plan_of(const Statistics& measured) const {
     for (auto plan = made_.rbegin(); plan != made_.rend(); ++plan)
-      if (are_of(measured, *plan)) return &*plan;
+      if (measured.plan == plan->name && measured.parts == plan->parts) return &*plan;
     return nullptr;
   }
 
@@ -83,7 +79,7 @@ class Replanner {
     const PlanCosts costs = costs_of(running, given_.source, profile_);
     const Cluster now = with_measured_speeds(given_, running, costs, measured, kSpeedStep);
     for (std::size_t i = 0; i < now.machines.size(); ++i)
-      if (measured.machines.contains(now.machines[i].name)) cluster_.machines[i] = now.machines[i];
+      if (has_run(measured, now.machines[i].name)) cluster_.machines[i] = now.machines[i];
   }
 
   bool is_worth_changing(const Plan& running, const SpreadResult& next, const Cluster& now) const {
@@ -101,8 +97,8 @@ class Replanner {
   Cluster cluster_;
   const SpreadRequest request_;
   Profile profile_;
-  // The plan that ran at first, and all that were given since; which of them runs, the names of the
-  // parts that are measured tell, for a plan may have been refused.
+  // The plan that ran at first, and all that were given since: any may be the one that runs, for a
+  // plan may have been refused.
   std::vector<Plan> made_;
 };
 

@@ -45,9 +45,9 @@ class ReplanOverBoards : public ::testing::Test {
   }
 
   Replan replan() { return make_replan(network, cluster, request, profile, running.plan); }
-  // As often as predicted.
+  // `times` what was predicted.
   Statistics measured(double times) const {
-    Statistics statistics{.plan = running.plan.plan.name};
+    Statistics statistics = unused(running.plan.plan);
     for (const PlacedPart& part : running.plan.plan.parts)
       for (const std::string& machine : part.machines) {
         PartStatistics& seen = statistics.machines[machine][part.name];
@@ -55,6 +55,13 @@ class ReplanOverBoards : public ::testing::Test {
         seen.mean =
             times * cluster.machine(machine).slowdown * profile.parts.at(part.sha256).median;
       }
+    return statistics;
+  }
+  // Of a plan whose parts are held and have not run yet.
+  static Statistics unused(const Plan& plan) {
+    Statistics statistics{.plan = plan.name, .parts = plan.parts, .machines = {}};
+    for (const PlacedPart& part : plan.parts)
+      for (const std::string& machine : part.machines) statistics.machines[machine][part.name] = {};
     return statistics;
   }
 
@@ -80,7 +87,21 @@ TEST_F(ReplanOverBoards, LeavesABoardThatIsSlowAndRemembersIt) {
   ASSERT_TRUE(other);
   EXPECT_FALSE(machines_of(other->plan).contains(board));
   // Nothing is known of the new plan yet.
-  EXPECT_FALSE(again({.plan = other->plan.name, .machines = {}}, {}));
+  EXPECT_FALSE(again(unused(other->plan), {}));
+}
+
+TEST_F(ReplanOverBoards, RemembersTheSpeedOfABoardThatHoldsPartsAndHasRunNone) {
+  const Replan again = replan();
+  const auto other = again(measured(3), {});
+  ASSERT_TRUE(other);
+  std::set<std::string> all_but_it{"pi1", "pi2", "pi3"};
+  all_but_it.erase(board);
+  const auto back = again(unused(other->plan), all_but_it);
+  ASSERT_TRUE(back);
+  ASSERT_EQ(machines_of(back->plan), std::set{board});
+  const auto away = again(unused(back->plan), {});
+  ASSERT_TRUE(away);
+  EXPECT_FALSE(machines_of(away->plan).contains(board));
 }
 
 TEST_F(ReplanOverBoards, DoesWithoutWhatDied) {
@@ -96,7 +117,7 @@ TEST_F(ReplanOverBoards, KeepsThePlanWhenAnIdleBoardDied) {
 
 TEST_F(ReplanOverBoards, LearnsNothingFromAPlanThatItDoesNotKnow) {
   Statistics other = measured(3);
-  other.machines["camera"]["head"].runs = 100;
+  other.parts.front().sha256 = "layers up to another boundary";
   const auto plan = replan()(other, {});
   ASSERT_TRUE(plan);
   EXPECT_EQ(machines_of(plan->plan), machines_of(running.plan.plan));

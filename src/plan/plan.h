@@ -31,6 +31,8 @@ struct PlacedPart {
   std::string sha256;
   Placement placement = Placement::kSingle;
   std::vector<std::string> machines;
+
+  friend bool operator==(const PlacedPart&, const PlacedPart&) = default;
 };
 
 // What the codec of an edge needs beside its name.

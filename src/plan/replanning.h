@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/clock.h"
 #include "plan/cluster.h"
@@ -32,6 +33,8 @@ struct PartStatistics {
 // What the machines report of the plan that new frames take.
 struct Statistics {
   std::string plan;
+  // Its parts, which tell it from others of the same name.
+  std::vector<PlacedPart> parts;
   // By machine and part.
   std::map<std::string, std::map<std::string, PartStatistics>> machines;
 };

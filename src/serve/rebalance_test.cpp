@@ -141,6 +141,30 @@ TEST_F(ThreeBoards, MovesWorkFromABusyBoardAndFromADeadOne) {
   EXPECT_GE(of_kind("dead"), 1);
 }
 
+TEST_F(ThreeBoards, WatchesTheRungThatRunsWhateverTheOthersAreCalled) {
+  LoadedPlan second = over("a", "b");
+  second.plan.name = over("a", "c").plan.name;
+  cluster.machines[2].slowdown = 30;
+  agents["c"].reset();
+  Source source({over("a", "c"), second}, cluster,
+                {.max_in_flight = 6,
+                 .local_fallback = false,
+                 .connect_timeout = Seconds{0.5},
+                 .replan = [](const Statistics&,
+                              const std::set<std::string>&) { return std::optional<LoadedPlan>(); },
+                 .replan_interval = Seconds{0.2},
+                 .replan_runs = 20});
+  EXPECT_EQ(source.statistics().parts, second.plan.parts);
+  begin(source);
+  EXPECT_TRUE(eventually([&] {
+    const auto events = source.trace().events;
+    return std::ranges::any_of(events, [](const TraceEvent& event) {
+      return event.kind == "replan" && event.detail.starts_with("b takes");
+    });
+  })) << "b holds up a";
+  end(source);
+}
+
 TEST_F(ThreeBoards, ASourceThatDoesNotStartLeavesNoPlanBehind) {
   agents["b"].reset();
   EXPECT_THROW(

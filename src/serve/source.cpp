@@ -51,7 +51,7 @@ std::map<std::string, std::int64_t> Source::deployed_bytes() const {
 
 Statistics Source::statistics() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->statistics_locked();
+  return state_->statistics_locked(state_->next_deployment_locked());
 }
 
 Trace Source::trace() const {

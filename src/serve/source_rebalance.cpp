@@ -17,11 +17,15 @@ void Source::State::note_report(const std::string& machine, const v1::HeartbeatR
     remote->second.parts = std::move(parts);
 }
 
-Statistics Source::State::statistics_locked() const {
+const Deployment& Source::State::next_deployment_locked() const {
   const Route route = admit_route(current->plans, situation_locked(), next_frame);
   const bool none = route.plan >= current->plans.size();
-  const Deployment& deployment = *current->deployments[none ? 0 : route.plan];
-  Statistics statistics{.plan = deployment.plan.name, .machines = {}};
+  return *current->deployments[none ? 0 : route.plan];
+}
+
+Statistics Source::State::statistics_locked(const Deployment& deployment) const {
+  Statistics statistics{
+      .plan = deployment.plan.name, .parts = deployment.plan.parts, .machines = {}};
   for (const DeployedPart& part : deployment.parts)
     if (part.held) statistics.machines[cluster.source][part.name] = part.meter->statistics();
   for (const auto& [machine, remote] : remotes)
@@ -32,13 +36,9 @@ Statistics Source::State::statistics_locked() const {
 
 std::string Source::State::reason_to_replan_locked(Asked& asked) const {
   const auto dead = dead_locked();
-  const auto load = [&] {
-    const Statistics statistics = statistics_locked();
-    for (const Plan& plan : current->plans)
-      if (plan.name == statistics.plan)
-        return machine_load(plan, cluster, statistics, options.replan_runs);
-    return MachineLoad{};
-  }();
+  const Deployment& next = next_deployment_locked();
+  const MachineLoad load =
+      machine_load(next.plan, cluster, statistics_locked(next), options.replan_runs);
   const bool due = clock.now() - asked.at >= options.replan_interval;
   const bool news = dead != asked.dead;
   const Route route = admit_route(current->plans, {.dead = dead, .load = {}}, 0);
@@ -58,7 +58,7 @@ std::string Source::State::reason_to_replan_locked(Asked& asked) const {
 }
 
 void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead) {
-  const Statistics statistics = statistics_locked();
+  const Statistics statistics = statistics_locked(next_deployment_locked());
   std::vector<LoadedPlan> ladder = rungs;
   const auto asked_for = current;
   lock.unlock();

@@ -151,7 +151,9 @@ struct Source::State final : public NextHops {
 
   // What is measured, and other plans because of it (source_rebalance.cpp).
   void note_report(const std::string& machine, const v1::HeartbeatReply& reply);
-  Statistics statistics_locked() const;
+  // Of the plan that new frames take; of the first where none can be taken.
+  const Deployment& next_deployment_locked() const;
+  Statistics statistics_locked(const Deployment& deployment) const;
   // What the planner was told last.
   struct Asked {
     Seconds at{0};
