@@ -80,12 +80,14 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PipelinePlan& pipeline, Profile& known);
 
+using PlanPipeline = std::function<PipelinePlan(const PipelineProblem& problem)>;
+
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
-// what was estimated, as long as that makes it better (`request.rounds`).
-SpreadResult spread_in_rounds(
-    const NetworkUnderStudy& network, const Cluster& cluster, const SpreadRequest& request,
-    const PipelineProblem& problem,
-    const std::function<PipelinePlan(const PipelineProblem& problem)>& plan, Profile& known);
+// what was estimated, as long as that makes it better (`request.rounds`). Where few machines would
+// have replicas and no shards, it does the same without replicas, too, and takes what is faster.
+SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
+                              const SpreadRequest& request, const PipelineProblem& problem,
+                              const PlanPipeline& plan, Profile& known);
 
 // Spreads a network over the cluster's machines: measures its units and plans in rounds. Slowdowns
 // must be filled. Throws what plan_pipeline throws.

@@ -8,10 +8,6 @@
 namespace isthmus {
 namespace {
 
-// Of so few, each in several stages may do more than a stage each, above all where they hold the
-// network only together.
-constexpr std::size_t kFewMachines = 16;
-
 bool better(const PipelinePlan& a, const PipelinePlan& b, PipelineObjective objective) {
   return objective == PipelineObjective::kThroughput ? a.period < b.period : a.latency < b.latency;
 }

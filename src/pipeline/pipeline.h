@@ -104,6 +104,10 @@ struct PipelinePlan {
 
 enum class PipelineObjective : std::uint8_t { kThroughput, kLatency };
 
+// Of so few, each in several stages may do more than a stage each, above all where they hold the
+// network only together. More are not tried so: it takes long, and they are seldom short of memory.
+inline constexpr std::size_t kFewMachines = 16;
+
 // Fills the plan's numbers. For each frame a machine computes (codecs and glue included; `cores`
 // frames at a time), sends the sum of its messages and receives the sum of those to it, all at the
 // same time; the busiest of these, over all machines, is the period. A recorded link counts with
@@ -123,8 +127,8 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 
 // The best plan found of single stages, replicas and shards (pipeline/search.cpp,
 // pipeline/latency_search.cpp). For the latency a machine may serve several stages; for the
-// throughput in the plan for the latency, which is taken where nothing else fits or, of at most 16
-// machines, where it is better.
+// throughput in the plan for the latency, which is taken where nothing else fits or, of at most
+// kFewMachines, where it is better.
 //
 // Throws Error{kUnsupported} if there is none: it names a layer that no machine can hold, not even
 // in shards, with what it would need, or the machines that are not linked. Error{kInvalid} for a

@@ -100,7 +100,7 @@ void BlobStore::add(const std::string& hash, Held held) {
   bytes_ += size;
 }
 
-BlobStore::Held BlobStore::mapped(std::shared_ptr<const MappedFile> file) {
+BlobStore::Held BlobStore::mapped(const std::shared_ptr<const MappedFile>& file) {
   return {Blob(file->bytes(), file), file};
 }
 

@@ -63,7 +63,7 @@ class BlobStore {
     Blob blob;
     std::shared_ptr<const MappedFile> file;
   };
-  static Held mapped(std::shared_ptr<const MappedFile> file);
+  static Held mapped(const std::shared_ptr<const MappedFile>& file);
   void add(const std::string& hash, Held held);
 
   std::filesystem::path file_of(const std::string& hash) const;
