@@ -27,8 +27,10 @@ std::string host_name() {
   return name.data();
 }
 
-std::filesystem::path store_file() {
-  return cache_folder() / "profiles" / (sha256(machine_fingerprint()).substr(0, 16) + ".json");
+std::filesystem::path store_file(ProfileTimes times) {
+  const std::string kind = times == ProfileTimes::kLeast ? "-least" : "";
+  return cache_folder() / "profiles" /
+         (sha256(machine_fingerprint()).substr(0, 16) + kind + ".json");
 }
 
 // Held while the store is read, changed and written.
@@ -188,11 +190,11 @@ Profile merged(Profile older, const Profile& newer) {
   return older;
 }
 
-Profile load_profile_store() { return read_store(store_file()); }
+Profile load_profile_store(ProfileTimes times) { return read_store(store_file(times)); }
 
-void merge_into_profile_store(const Profile& profile) {
+void merge_into_profile_store(const Profile& profile, ProfileTimes times) {
   refuse_other_machine(profile);
-  const auto file = store_file();
+  const auto file = store_file(times);
   const StoreLock lock(file);
   write_document(file, to_json(merged(read_store(file), profile)));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -67,9 +68,16 @@ Profile profile_from_json(const Json& document, const std::string& where);
 // What `newer` measured replaces what `older` has of the same.
 Profile merged(Profile older, const Profile& newer);
 
-// Kept under cache_folder()/profiles by machine; a new measurement of a part replaces the old one.
-// Safe between processes. An unreadable store throws Error{kInvalid} that names the file.
-Profile load_profile_store();
-void merge_into_profile_store(const Profile& profile);
+// What stands for the time of a part; times of both kinds in one store could not be compared.
+enum class ProfileTimes : std::uint8_t {
+  kMedian,  // Of its runs.
+  kLeast,   // The least CPU time, which emulated boards multiply (lab/measure.h).
+};
+
+// Kept under cache_folder()/profiles by machine and kind of times; a new measurement of a part
+// replaces the old one. Safe between processes. An unreadable store throws Error{kInvalid} that
+// names the file.
+Profile load_profile_store(ProfileTimes times = ProfileTimes::kMedian);
+void merge_into_profile_store(const Profile& profile, ProfileTimes times = ProfileTimes::kMedian);
 
 }  // namespace isthmus

@@ -43,6 +43,13 @@ TEST_F(ProfileStore, ReplacesWhatIsMeasuredAgainAndKeepsTheRest) {
   EXPECT_DOUBLE_EQ(profile.codecs.at("b/x/u8").bytes, 100);
 }
 
+TEST_F(ProfileStore, KeepsTimesOfTwoKindsApart) {
+  merge_into_profile_store(measured("a", 2));
+  merge_into_profile_store(measured("a", 1), ProfileTimes::kLeast);
+  EXPECT_DOUBLE_EQ(load_profile_store().parts.at("a").median.count(), 2);
+  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kLeast).parts.at("a").median.count(), 1);
+}
+
 TEST_F(ProfileStore, LosesNothingWhenSeveralMeasureAtOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i)
