@@ -36,12 +36,11 @@ Cell agreement(double real, double expected) {
 }
 
 void add_agreements(const BoardRow& row, std::vector<Cell>& cells) {
-  const BoardMeasurement real = row.real.value_or(BoardMeasurement{});
-  cells.push_back(agreement(real.throughput, row.throughput));
-  cells.push_back(agreement(real.p50_ms, row.p50_ms));
-  cells.push_back(agreement(real.p95_ms, row.p95_ms));
-  cells.push_back(agreement(real.alone_ms, row.latency_ms));
-  cells.push_back(agreement(real.memory, row.memory));
+  const BoardConfirmation confirmed = row.confirmed.value_or(BoardConfirmation{});
+  for (const auto member :
+       {&BoardMeasurement::throughput, &BoardMeasurement::p50_ms, &BoardMeasurement::p95_ms,
+        &BoardMeasurement::alone_ms, &BoardMeasurement::memory})
+    cells.push_back(agreement(confirmed.real.*member, confirmed.played.*member));
 }
 
 Table table_of(const BoardResults& results, const std::string& network) {

@@ -36,6 +36,17 @@ void check_answers(const Trace& trace, int frames) {
         fmt::format("{} of {} frames were answered by the plan's machines", answered, frames));
 }
 
+// `full`: of frames that come as fast as they are taken, so many on their way. `alone`: of frames
+// that meet nobody; the first of each replica finds everything cold.
+BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, int replicas) {
+  // Those that fill the machines wait less than those that come after.
+  const auto filled = latencies_after(full, in_flight);
+  return {.throughput = throughput(full),
+          .p50_ms = quantile(filled, 0.5),
+          .p95_ms = quantile(filled, 0.95),
+          .alone_ms = quantile(latencies_after(alone, replicas), 0.5)};
+}
+
 // A frame alone takes another machine each time.
 int most_replicas(const Plan& plan) {
   std::size_t most = 1;
@@ -45,35 +56,40 @@ int most_replicas(const Plan& plan) {
 
 }  // namespace
 
-BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
-                              const LoadedPlan& plan, const SpreadOutcome& expected,
-                              const std::string& heaviest, const std::filesystem::path& folder) {
+BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
+                               const LoadedPlan& plan, const Profile& profile,
+                               const SpreadOutcome& expected, const HeaviestBoard& heaviest,
+                               const std::filesystem::path& folder) {
   const int in_flight = expected.in_flight;
+  const int replicas = most_replicas(plan.plan);
+  const int frames = std::max(scenario.confirm_frames, 2 * in_flight);
+  const int frames_alone = replicas + kAloneFrames;
+
   LabMachines machines(scenario.mode, cluster, folder);
   LabRun run{.plan = plan,
              .cluster = cluster,
              .data = frames_from(scenario.data, plan.plan.input),
              .clip_stride = scenario.clip_stride,
-             .frames = std::max(scenario.confirm_frames, 2 * in_flight),
              .cell_time = Seconds{0},
-             .in_flight = in_flight,
              .deadline = kDeadline};
-  run.patience = kPatience + 2 * run.frames * expected.alone;
-  const Trace full = machines.run(run, folder / "full");
-  check_answers(full, run.frames);
-  // The first frame of each replica finds everything cold.
-  const int replicas = most_replicas(plan.plan);
-  run.in_flight = 1;
-  run.frames = replicas + kAloneFrames;
-  const Trace alone = machines.run(run, folder / "alone");
-  check_answers(alone, run.frames);
-  // Those that fill the machines wait less than those that come after.
-  const auto filled = latencies_after(full, in_flight);
-  return {.throughput = throughput(full),
-          .p50_ms = quantile(filled, 0.5),
-          .p95_ms = quantile(filled, 0.95),
-          .alone_ms = quantile(latencies_after(alone, replicas), 0.5),
-          .memory = static_cast<double>(machines.peak_memory(heaviest))};
+  const auto run_frames = [&](int count, int at_once, const char* name) {
+    run.frames = count;
+    run.in_flight = at_once;
+    run.patience = kPatience + 2 * count * expected.alone;
+    const Trace trace = machines.run(run, folder / name);
+    check_answers(trace, count);
+    return trace;
+  };
+  const Trace full = run_frames(frames, in_flight, "full");
+  const Trace alone = run_frames(frames_alone, 1, "alone");
+
+  BoardConfirmation result{
+      .played = measured(play_frames(plan.plan, cluster, profile, frames, in_flight), in_flight,
+                         play_frames(plan.plan, cluster, profile, frames_alone, 1), replicas),
+      .real = measured(full, in_flight, alone, replicas)};
+  result.played.memory = heaviest.memory;
+  result.real.memory = static_cast<double>(machines.peak_memory(heaviest.name));
+  return result;
 }
 
 }  // namespace isthmus

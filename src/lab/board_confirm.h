@@ -6,7 +6,7 @@
 
 namespace isthmus {
 
-// A plan played for real, as play_spread plays it in virtual time.
+// What so many frames of a plan took.
 struct BoardMeasurement {
   // Frames a second, and milliseconds of a frame, when they come as fast as they are taken.
   double throughput = 0;
@@ -14,15 +14,31 @@ struct BoardMeasurement {
   double p95_ms = 0;
   // Of a frame that meets nobody.
   double alone_ms = 0;
-  // The most bytes that the board of `heaviest` has had in memory.
+  // Bytes at most that one board needs.
   double memory = 0;
 };
 
-// Runs the plan on processes of this machine, `confirm_frames` or as many as fill it twice.
-// Programs' output, plan, cluster file and traces stay in `folder`. Throws what LabMachines throws,
-// and Error{kUnavailable} if a frame was not answered by the plan's machines.
-BoardMeasurement run_for_real(const BoardScenario& scenario, const Cluster& cluster,
-                              const LoadedPlan& plan, const SpreadOutcome& expected,
-                              const std::string& heaviest, const std::filesystem::path& folder);
+// The board of a plan that needs the most memory.
+struct HeaviestBoard {
+  std::string name;
+  // What is expected.
+  double memory = 0;
+};
+
+// The same frames twice.
+struct BoardConfirmation {
+  // In virtual time.
+  BoardMeasurement played;
+  // On processes of this machine. Memory: what the heaviest board has had in use.
+  BoardMeasurement real;
+};
+
+// Plays `confirm_frames` frames, or as many as fill the plan twice, and runs them on processes of
+// this machine. Programs' output, plan, cluster file and traces stay in `folder`. Throws what
+// LabMachines throws, and Error{kUnavailable} if a frame was not answered by the plan's machines.
+BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
+                               const LoadedPlan& plan, const Profile& profile,
+                               const SpreadOutcome& expected, const HeaviestBoard& heaviest,
+                               const std::filesystem::path& folder);
 
 }  // namespace isthmus

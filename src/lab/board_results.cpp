@@ -4,6 +4,14 @@
 namespace isthmus {
 namespace {
 
+Json to_json(const BoardMeasurement& measurement) {
+  return {{"throughput", measurement.throughput},
+          {"p50_ms", measurement.p50_ms},
+          {"p95_ms", measurement.p95_ms},
+          {"latency_ms", measurement.alone_ms},
+          {"memory", measurement.memory}};
+}
+
 Json to_json(const BoardRow& row) {
   Json json = {
       {"network", row.model}, {"boards", row.boards}, {"method", row.method}, {"codec", row.codec}};
@@ -27,12 +35,10 @@ Json to_json(const BoardRow& row) {
   if (row.p95_ms > 0) json["p95_ms"] = row.p95_ms;
   if (row.difference) json["max_relative_difference"] = *row.difference;
   if (!row.real_failure.empty()) json["real_failure"] = row.real_failure;
-  if (row.real)
-    json["real"] = {{"throughput", row.real->throughput},
-                    {"p50_ms", row.real->p50_ms},
-                    {"p95_ms", row.real->p95_ms},
-                    {"latency_ms", row.real->alone_ms},
-                    {"memory", row.real->memory}};
+  if (row.confirmed) {
+    json["real"] = to_json(row.confirmed->real);
+    json["played"] = to_json(row.confirmed->played);
+  }
   return json;
 }
 

@@ -16,18 +16,20 @@ Json schema() { return read_document(format("board-results.schema.json")); }
 
 TEST(BoardResults, AreWrittenAsPublished) {
   BoardResults results{.title = "test", .command = "isthmus lab s.yaml", .date = "2026-01-31"};
-  results.rows.push_back({.model = "alexnet",
-                          .boards = 2,
-                          .method = "random",
-                          .codec = "f32",
-                          .throughput = 2,
-                          .least_throughput = 1,
-                          .most_throughput = 3,
-                          .not_more = "conv1 takes 1.00 s",
-                          .p50_ms = 9,
-                          .p95_ms = 11,
-                          .difference = 1e-7,
-                          .real = BoardMeasurement{.throughput = 2, .alone_ms = 7}});
+  results.rows.push_back(
+      {.model = "alexnet",
+       .boards = 2,
+       .method = "random",
+       .codec = "f32",
+       .throughput = 2,
+       .least_throughput = 1,
+       .most_throughput = 3,
+       .not_more = "conv1 takes 1.00 s",
+       .p50_ms = 9,
+       .p95_ms = 11,
+       .difference = 1e-7,
+       .confirmed = BoardConfirmation{.played = {.throughput = 2},
+                                      .real = {.throughput = 3, .alone_ms = 7}}});
   results.rows.push_back({.model = "alexnet",
                           .boards = 2,
                           .method = "spatial",
@@ -37,6 +39,8 @@ TEST(BoardResults, AreWrittenAsPublished) {
   const Json written = to_json(results);
   EXPECT_EQ(schema_violation(written, schema()), "");
   EXPECT_EQ(written["rows"][0]["most_throughput"], 3);
+  EXPECT_EQ(written["rows"][0]["played"]["throughput"], 2);
+  EXPECT_EQ(written["rows"][0]["real"]["throughput"], 3);
   EXPECT_FALSE(written["rows"][1].contains("throughput"));
 }
 

@@ -16,7 +16,6 @@
 #include "pipeline/explain.h"
 #include "pipeline/procedure.h"
 #include "plan/costs.h"
-#include "plan/devices.h"
 
 namespace isthmus {
 namespace {
@@ -120,7 +119,7 @@ class BoardCase {
                  .runs = scenario.runs,
                  .frames = scenario.frames},
         cluster_(board_cluster(scenario, boards)) {
-    set_slowdowns(cluster_, network.name, network.work, network.measured);
+    fill_slowdowns(cluster_, network, profile, scenario.runs);
     for (std::size_t i = 2; i < cluster_.machines.size(); i += 2)
       cluster_.machines[i].slowdown *= scenario.unequal;
     problem_ = study_units(network, cluster_, request_, profile, options.progress("measure"));
@@ -192,7 +191,7 @@ class BoardCase {
     for (const Machine& machine : cluster_.machines) {
       if (machine.name == cluster_.source) continue;
       const auto memory = static_cast<double>(memory_footprint(result.plan.plan, costs, machine));
-      if (memory > row.memory) row.memory = memory, heaviest_ = machine.name;
+      if (memory > row.memory) row.memory = memory, heaviest_ = {machine.name, memory};
     }
   }
 
@@ -241,7 +240,8 @@ class BoardCase {
     const auto folder = options_.folder / "real" /
                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
     try {
-      row.real = run_for_real(scenario_, cluster_, result.plan, result.outcome, heaviest_, folder);
+      row.confirmed = confirm_plan(scenario_, cluster_, result.plan, profile_, result.outcome,
+                                   heaviest_, folder);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;
       row.real_failure = error.what();
@@ -256,8 +256,8 @@ class BoardCase {
   const SpreadRequest request_;
   Cluster cluster_;
   PipelineProblem problem_;
-  // The board that takes the most memory in the plan described last.
-  std::string heaviest_;
+  // Of the plan described last.
+  HeaviestBoard heaviest_;
 };
 
 }  // namespace
@@ -275,7 +275,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
                        .command = options.command,
                        .date = utc_date(),
                        .machine = result_machine()};
-  Profile profile = load_profile_store(ProfileTimes::kLeast);
+  Profile profile = load_profile_store(ProfileTimes::kCold);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
   for (const std::string& name : scenario.models) {
@@ -295,7 +295,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
         }
         write_document(options.folder / "results.json", to_json(results));
       }
-    merge_into_profile_store(profile, ProfileTimes::kLeast);
+    merge_into_profile_store(profile, ProfileTimes::kCold);
   }
   write_document(options.folder / "results.json", to_json(results));
   return results;

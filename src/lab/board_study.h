@@ -44,8 +44,8 @@ struct BoardRow {
   double p95_ms = 0;
   // Against the whole, where it was verified.
   std::optional<double> difference;
-  // Played for real.
-  std::optional<BoardMeasurement> real;
+  // On processes, and the same frames in virtual time.
+  std::optional<BoardConfirmation> confirmed;
   // Why it was not, where it should have been.
   std::string real_failure;
 };

@@ -31,10 +31,7 @@ Seconds measure_whole(const LoadedPlan& plan, const std::string& source) {
 }  // namespace
 
 void fill_slowdowns(Cluster& cluster, const LoadedPlan& plan) {
-  const bool needed = std::ranges::any_of(cluster.machines, [](const Machine& machine) {
-    return !machine.preset.empty() && !machine.slowdown_given;
-  });
-  if (!needed) return;
+  if (!needs_slowdowns(cluster)) return;
   GraphWork work;
   for (const auto& [part, bytes] : plan.parts)
     for (const auto& [kind, amount] : work_of(parse_graph(*bytes, part))) work[kind] += amount;

@@ -8,6 +8,7 @@
 #include "engine/verify.h"
 #include "graph/cost.h"
 #include "graph/graph.h"
+#include "lab/cold_cache.h"
 
 namespace isthmus {
 namespace {
@@ -103,14 +104,17 @@ struct PartTimes {
   std::vector<double> cpu;
 };
 
-// Runs after one to warm up: at least `runs`, and as many as take `at_least`.
-PartTimes time_part(const Graph& part, int runs, Seconds at_least) {
+// Runs after one to warm up: at least `runs`, and as many as take `at_least`. `before_run` is
+// called with the inputs, and not counted.
+template <typename BeforeRun>
+PartTimes time_part(const Graph& part, int runs, Seconds at_least, const BeforeRun& before_run) {
   const auto engine = make_engine(part);
   const std::vector<Tensor> inputs = *random_inputs(part, 1, 1)(0);
   engine->run(inputs);
   PartTimes times;
   const Seconds begin = system_clock().now();
   for (int i = 0; i < runs || system_clock().now() - begin < at_least; ++i) {
+    before_run(inputs);
     const Seconds wall_start = system_clock().now();
     const Seconds cpu_start = thread_cpu_time();
     engine->run(inputs);
@@ -132,7 +136,7 @@ PartProfile profile_of(const Graph& part, const PartTimes& times) {
 }  // namespace
 
 PartProfile measure_part(const Graph& part, int runs) {
-  const PartTimes times = time_part(part, runs, Seconds{0});
+  const PartTimes times = time_part(part, runs, Seconds{0}, [](const auto&) {});
   PartProfile profile = profile_of(part, times);
   profile.median = Seconds{quantile(times.wall, 0.5)};
   profile.p95 = Seconds{quantile(times.wall, 0.95)};
@@ -140,10 +144,12 @@ PartProfile measure_part(const Graph& part, int runs) {
   return profile;
 }
 
-PartProfile measure_least(const Graph& part, int runs) {
+PartProfile measure_cold(const Graph& part, int runs) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
-  constexpr Seconds kAtLeast{0.05};
-  const PartTimes times = time_part(part, runs, kAtLeast);
+  constexpr Seconds kAtLeast{0.1};
+  ColdCache cache;
+  const PartTimes times = time_part(
+      part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { cache.empty(inputs); });
   PartProfile profile = profile_of(part, times);
   profile.median = profile.cpu = Seconds{quantile(times.cpu, 0)};
   profile.p95 = Seconds{quantile(times.cpu, 0.95)};

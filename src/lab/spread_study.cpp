@@ -14,6 +14,7 @@
 #include "engine/random_tensor.h"
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
+#include "plan/devices.h"
 #include "serve/blob_store.h"
 
 namespace isthmus {
@@ -57,6 +58,15 @@ Graph as_held(const Graph& part) {
   return unbundle_part(bundle.hash, [&](const std::string& hash) { return store.get(hash); });
 }
 
+// Measured unless it is known.
+const PartProfile& profile_of(const Graph& part, const std::string& hash, Profile& known,
+                              int runs) {
+  auto found = known.parts.find(hash);
+  if (found == known.parts.end())
+    found = known.parts.emplace(hash, measure_cold(as_held(part), runs)).first;
+  return found->second;
+}
+
 // Measures what a spread plan has and a profile has not.
 class SpreadMeasurement {
  public:
@@ -67,8 +77,7 @@ class SpreadMeasurement {
     const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
     values_[part.name] = {};
     for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
-    if (!known_.parts.contains(part.sha256))
-      known_.parts[part.sha256] = measure_least(as_held(graph), runs_);
+    profile_of(graph, part.sha256, known_, runs_);
   }
 
   void edge(const PlanEdge& edge) {
@@ -144,6 +153,13 @@ bool has_shards(const PipelinePlan& plan) {
 
 }  // namespace
 
+void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs) {
+  if (!needs_slowdowns(cluster)) return;
+  const std::string hash = sha256(to_onnx(network.graph));
+  set_slowdowns(cluster, network.name, network.work,
+                profile_of(network.graph, hash, known, runs).median);
+}
+
 std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
                                         const std::string& codec, Profile& known, int runs,
                                         const Progress& progress) {
@@ -152,11 +168,11 @@ std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<st
   for (std::size_t i = 0; i < units.size(); ++i) {
     const Graph unit = unit_graph(graph, units, i);
     const std::string hash = sha256(to_onnx(unit));
-    if (!known.parts.contains(hash)) known.parts[hash] = measure_least(as_held(unit), runs);
+    const PartProfile& part = profile_of(unit, hash, known, runs);
     const std::string key = hash + '/' + units[i] + '/' + codec;
     if (!known.codecs.contains(key))
       known.codecs[key] = measure_codec(*wire, random_like(unit.outputs[0].value), runs);
-    measured.push_back({known.parts.at(hash), known.codecs.at(key)});
+    measured.push_back({part, known.codecs.at(key)});
     if (progress)
       progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(units.size()));
   }
@@ -177,9 +193,19 @@ double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
   return objective == PipelineObjective::kLatency ? outcome.alone.count() : 1 / outcome.throughput;
 }
 
+Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
+                  std::int64_t frames, int in_flight) {
+  const std::vector<Plan> ladder{plan};
+  return simulate({.frames = frames,
+                   .max_in_flight = in_flight,
+                   .deadline = Seconds{1e6},
+                   .local_fallback = false,
+                   .record_spans = false},
+                  ladder, cluster, profile);
+}
+
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
-  const std::vector<Plan> ladder{plan};
   const auto latencies = [](const Trace& trace) {
     std::vector<double> seconds;
     for (const FrameRecord& frame : trace.frames)
@@ -187,15 +213,8 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
     return seconds;
   };
   const int in_flight = 3 * static_cast<int>(machines_of(plan).size());
-  SimOptions options{.frames = frames,
-                     .max_in_flight = in_flight,
-                     .deadline = Seconds{1e6},
-                     .local_fallback = false,
-                     .record_spans = false};
-  const Trace full = simulate(options, ladder, cluster, profile);
-  options.max_in_flight = 1;
-  options.frames = 3;
-  const auto alone = latencies(simulate(options, ladder, cluster, profile));
+  const Trace full = play_frames(plan, cluster, profile, frames, in_flight);
+  const auto alone = latencies(play_frames(plan, cluster, profile, 3, 1));
   const auto seconds = latencies(full);
   return {.throughput = throughput(full),
           .latency_p50 = Seconds{quantile(seconds, 0.5)},

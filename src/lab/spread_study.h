@@ -14,9 +14,13 @@
 
 namespace isthmus {
 
+// Gives every machine that has a device preset and no slowdown of its own the one for this network:
+// the whole is measured as its parts are and held against what was published (plan/devices.h).
+void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs);
+
 // Runs every unit of a network here, on one thread, and the codec on the tensor behind it: the
-// least CPU time of `runs` runs. What `known` holds is not measured again; what is new is added to
-// it.
+// least CPU time of `runs` runs (measure_cold in lab/measure.h). What `known` holds is not measured
+// again; what is new is added to it.
 std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
                                         const std::string& codec, Profile& known, int runs,
                                         const Progress& progress = {});
@@ -36,6 +40,9 @@ struct SpreadOutcome {
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
 };
+// Frames of it in virtual time, as many on their way at once; without spans.
+Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
+                  std::int64_t frames, int in_flight);
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames);
 // What the objective wants to be small: seconds between answers, or of a frame alone.

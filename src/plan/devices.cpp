@@ -275,10 +275,22 @@ Slowdown slowdown_for(const DevicePreset& device, const std::string& network, co
                  (published ? "" : " (" + device.source + ")")};
 }
 
+namespace {
+
+bool needs_slowdown(const Machine& machine) {
+  return !machine.preset.empty() && !machine.slowdown_given;
+}
+
+}  // namespace
+
+bool needs_slowdowns(const Cluster& cluster) {
+  return std::ranges::any_of(cluster.machines, needs_slowdown);
+}
+
 void set_slowdowns(Cluster& cluster, const std::string& network, const GraphWork& work,
                    Seconds measured) {
   for (Machine& machine : cluster.machines) {
-    if (machine.preset.empty() || machine.slowdown_given) continue;
+    if (!needs_slowdown(machine)) continue;
     const Slowdown slowdown = slowdown_for(device_preset(machine.preset), network, work, measured);
     machine.slowdown = slowdown.factor;
     machine.slowdown_is_estimate = slowdown.estimate;

@@ -66,7 +66,9 @@ struct Slowdown {
 Slowdown slowdown_for(const DevicePreset& device, const std::string& network, const GraphWork& work,
                       Seconds measured);
 
-// Fills the slowdown of each machine that has a preset and none of its own.
+// Whether a machine has a preset and no slowdown of its own.
+bool needs_slowdowns(const Cluster& cluster);
+// Fills the slowdown of each such machine.
 void set_slowdowns(Cluster& cluster, const std::string& network, const GraphWork& work,
                    Seconds measured);
 

@@ -20,8 +20,8 @@ struct Situation {
   std::set<std::string> dead;
   // Machine -> how long a frame that is sent there now would take: what its last frames took on it,
   // times the frames of this source that are there already, plus one (expected_load). For the
-  // choice between replicas; a machine that is not in it has answered nothing yet and counts as
-  // idle.
+  // choice between replicas. A machine that has answered nothing yet is taken to be as fast as the
+  // first that answered; before that all count as idle, and so does what is not in it.
   std::unordered_map<std::string, Seconds> load;
 };
 

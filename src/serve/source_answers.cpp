@@ -117,6 +117,22 @@ void Source::State::lose_locked(std::uint32_t frame, InFlight& flight, const std
   finish_locked(frame, std::move(record), {}, later);
 }
 
+// For the choice between replicas, as expected_load wants it.
+void Source::State::note_times_locked(const FrameRecord& record) {
+  std::map<std::string, Seconds> work;
+  for (const Span& span : record.spans)
+    if (span.kind != SpanKind::kQueue && span.kind != SpanKind::kSend)
+      work[span.machine] += span.duration;
+  for (const auto& [machine, time] : work) {
+    const auto remote = remotes.find(machine);
+    if (remote == remotes.end()) continue;
+    std::deque<Seconds>& times = remote->second.times;
+    times.push_back(time);
+    if (times.size() > kRememberedTimes) times.pop_front();
+    if (!first_time) first_time = time;
+  }
+}
+
 void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores,
                                   Later& later) {
   const auto found = in_flight.find(frame);
@@ -126,14 +142,7 @@ void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tenso
   record.captured = flight.captured;
   record.capture_to_output = clock.now() - flight.captured;
   record.truth = flight.input.truth;
-  if (record.outcome == Outcome::kAnswered) {
-    for (const std::string& machine : machines_of(flight.generation->plans, flight.route)) {
-      const auto remote = remotes.find(machine);
-      if (remote == remotes.end()) continue;
-      remote->second.times.push_back(record.capture_to_output);
-      if (remote->second.times.size() > kRememberedTimes) remote->second.times.pop_front();
-    }
-  }
+  if (record.outcome == Outcome::kAnswered) note_times_locked(record);
   record_locked(record);
   call_locked(std::move(flight.on_answer), std::move(record), std::move(scores), later);
   admit_waiting_locked(later);

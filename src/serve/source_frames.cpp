@@ -95,8 +95,9 @@ Situation Source::State::situation_locked() const {
   const Seconds now = clock.now();
   for (const auto& [machine, remote] : remotes) {
     if (!remote.ready || now < remote.avoid_until) situation.dead.insert(machine);
-    if (remote.times.empty()) continue;
-    const std::vector<Seconds> times(remote.times.begin(), remote.times.end());
+    if (!first_time) continue;
+    std::vector<Seconds> times(remote.times.begin(), remote.times.end());
+    if (times.empty()) times.push_back(*first_time);
     const auto on_it = [&](const auto& entry) {
       return machines_of(entry.second.generation->plans, entry.second.route).contains(machine);
     };

@@ -64,7 +64,7 @@ struct Source::State final : public NextHops {
     bool ready = false;
     // Refused or broken off a moment ago: not used until then.
     Seconds avoid_until{0};
-    // What the last frames took, for the choice between replicas.
+    // What the last frames took on it without their waiting, for the choice between replicas.
     std::deque<Seconds> times;
     // Its last report: by epoch and part.
     std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
@@ -100,6 +100,7 @@ struct Source::State final : public NextHops {
   // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).
   void returned(const Deployment* deployment, Parcel parcel, bool local);
   void answered(const Deployment& deployment, Parcel parcel, bool local);
+  void note_times_locked(const FrameRecord& record);
   void finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores, Later& later);
   void lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
   void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
@@ -187,6 +188,8 @@ struct Source::State final : public NextHops {
   std::uint32_t next_frame = 0;
   Seconds local_time{0};
   int local_pending = 0;
+  // On a machine, of the first frame that was answered.
+  std::optional<Seconds> first_time;
   // Frames that are answered, but whose callback has not returned.
   int calling = 0;
   Trace trace;

@@ -89,6 +89,24 @@ TEST(ClosedForm, HasTheThroughputOfAllReplicas) {
   }
 }
 
+TEST(ClosedForm, FillsReplicasEvenlyFromTheFirstFrame) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  std::vector<std::string> machines;
+  for (int i = 0; i < 6; ++i) {
+    machines.push_back("r" + std::to_string(i));
+    tiny.machine(machines.back());
+  }
+  // A message takes 10 ms, so that the replicas answer one after the other.
+  tiny.network(8e6, 0);
+  tiny.part("p", machines, 0.6, Placement::kSpread);
+  tiny.edge("input:x->p:x", payload(10'000));
+  tiny.edge("p:y->answer:y", 100);
+  // Three frames on each at any time: the slowest waits for two, and for the messages of the first.
+  for (const FrameRecord& frame : play(tiny, {.frames = 60, .max_in_flight = 18}).frames)
+    EXPECT_LT(frame.capture_to_output.count(), 3 * 0.6 + 18 * 0.011);
+}
+
 // x -> one part for each of `boards` -> merge on the first board; every message of
 // a shard takes `in` and `out` on air.
 TinyPlans fan_out(int boards, double in, double out, bool network) {

@@ -73,8 +73,7 @@ Route Simulator::route_of(const Course& course) const {
 Situation Simulator::situation() const {
   Situation situation{.dead = dead_, .load = {}};
   for (const Node& node : nodes_)
-    if (!node.times.empty())
-      situation.load[node.machine->name] = expected_load(node.times, node.in_flight);
+    if (first_time_ && !node.replica_of.empty()) situation.load[node.machine->name] = load_of(node);
   return situation;
 }
 
@@ -97,12 +96,19 @@ void Simulator::note_time(std::uint32_t machine, double duration) {
     node.times.emplace_back(duration);
   else
     node.times[node.next_time++ % kRemembered] = Seconds{duration};
-  note_load(node);
+  if (first_time_) return note_load(node);
+  first_time_ = Seconds{duration};
+  for (const Node& each : nodes_) note_load(each);
+}
+
+Seconds Simulator::load_of(const Node& node) const {
+  if (!node.times.empty() || !first_time_) return expected_load(node.times, node.in_flight);
+  return expected_load({&*first_time_, 1}, node.in_flight);
 }
 
 void Simulator::note_load(const Node& node) {
   if (node.replica_of.empty() || dead_.contains(node.machine->name)) return;
-  const Seconds load = expected_load(node.times, node.in_flight);
+  const Seconds load = load_of(node);
   for (const auto& [list, place] : node.replica_of) replicas_[list].set(place, load);
 }
 

@@ -228,6 +228,7 @@ class Simulator {
   Situation situation() const;
   void note_course(const Course& course, int change);
   void note_time(std::uint32_t machine, double duration);
+  Seconds load_of(const Node& node) const;
   void note_load(const Node& node);
   void note_dead(std::uint32_t machine, bool dead);
 
@@ -315,6 +316,8 @@ class Simulator {
   std::vector<std::vector<Spread>> spreads_;
   // The loads of each list of replicas.
   std::vector<LeastLoaded> replicas_;
+  // On a replica, of the first frame that was there.
+  std::optional<Seconds> first_time_;
   Trace trace_;
   // Memory that is used again.
   std::vector<Piece> pieces_;
