@@ -140,7 +140,7 @@ void run(RunArgs& args) {
                     {.objective = args.objective,
                      .codec = args.codec,
                      .deadline = ladder.front().plan.deadline},
-                    load_profile_store(ProfileTimes::kCold), ladder.front());
+                    load_profile_store(ProfileTimes::kAmong), ladder.front());
   }
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);

@@ -8,7 +8,7 @@
 #include "engine/verify.h"
 #include "graph/cost.h"
 #include "graph/graph.h"
-#include "lab/cold_cache.h"
+#include "lab/cache_pressure.h"
 
 namespace isthmus {
 namespace {
@@ -144,12 +144,12 @@ PartProfile measure_part(const Graph& part, int runs) {
   return profile;
 }
 
-PartProfile measure_cold(const Graph& part, int runs) {
+PartProfile measure_among(const Graph& part, int runs, std::int64_t network_bytes) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
   constexpr Seconds kAtLeast{0.1};
-  ColdCache cache;
+  CachePressure others(network_bytes);
   const PartTimes times = time_part(
-      part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { cache.empty(inputs); });
+      part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { others.apply(inputs); });
   PartProfile profile = profile_of(part, times);
   profile.median = profile.cpu = Seconds{quantile(times.cpu, 0)};
   profile.p95 = Seconds{quantile(times.cpu, 0.95)};

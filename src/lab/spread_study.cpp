@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "core/statistics.h"
 #include "engine/random_tensor.h"
+#include "graph/cost.h"
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
 #include "plan/devices.h"
@@ -58,26 +59,49 @@ Graph as_held(const Graph& part) {
   return unbundle_part(bundle.hash, [&](const std::string& hash) { return store.get(hash); });
 }
 
-// Measured unless it is known.
-const PartProfile& profile_of(const Graph& part, const std::string& hash, Profile& known,
-                              int runs) {
-  auto found = known.parts.find(hash);
-  if (found == known.parts.end())
-    found = known.parts.emplace(hash, measure_cold(as_held(part), runs)).first;
-  return found->second;
+// Measures parts of networks that are not known yet.
+class PartMeasurement {
+ public:
+  // The weights of all parts together are so many bytes.
+  PartMeasurement(Profile& known, int runs, std::int64_t network_bytes)
+      : known_(known), runs_(runs), network_bytes_(network_bytes) {}
+
+  const PartProfile& operator()(const Graph& part, const std::string& hash) {
+    auto found = known_.parts.find(hash);
+    if (found == known_.parts.end())
+      found = known_.parts.emplace(hash, measure_among(as_held(part), runs_, network_bytes_)).first;
+    return found->second;
+  }
+
+ private:
+  Profile& known_;
+  const int runs_;
+  const std::int64_t network_bytes_;
+};
+
+// Where each machine holds what it runs.
+std::int64_t bytes_of(const LoadedPlan& plan) {
+  std::int64_t bytes = 0;
+  for (const PlacedPart& part : plan.plan.parts)
+    bytes += static_cast<std::int64_t>(part.machines.size() * plan.parts.at(part.name)->size());
+  return bytes;
 }
 
 // Measures what a spread plan has and a profile has not.
 class SpreadMeasurement {
  public:
   SpreadMeasurement(const LoadedPlan& plan, Profile& known, int runs)
-      : loaded_(plan), plan_(plan.plan), known_(known), runs_(runs) {}
+      : loaded_(plan),
+        plan_(plan.plan),
+        known_(known),
+        runs_(runs),
+        measure_part_(known, runs, bytes_of(plan)) {}
 
   void part(const PlacedPart& part) {
     const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
     values_[part.name] = {};
     for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
-    profile_of(graph, part.sha256, known_, runs_);
+    measure_part_(graph, part.sha256);
   }
 
   void edge(const PlanEdge& edge) {
@@ -111,6 +135,7 @@ class SpreadMeasurement {
   const Plan& plan_;
   Profile& known_;
   const int runs_;
+  PartMeasurement measure_part_;
   // Outputs by part.
   std::map<std::string, std::map<std::string, Value>> values_;
 };
@@ -155,20 +180,21 @@ bool has_shards(const PipelinePlan& plan) {
 
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs) {
   if (!needs_slowdowns(cluster)) return;
-  const std::string hash = sha256(to_onnx(network.graph));
+  PartMeasurement measure(known, runs, cost_of(network.graph).weight_bytes);
   set_slowdowns(cluster, network.name, network.work,
-                profile_of(network.graph, hash, known, runs).median);
+                measure(network.graph, sha256(to_onnx(network.graph))).median);
 }
 
 std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
                                         const std::string& codec, Profile& known, int runs,
                                         const Progress& progress) {
   const auto wire = make_codec(codec_spec_from_string(codec));
+  PartMeasurement measure(known, runs, cost_of(graph).weight_bytes);
   std::vector<MeasuredUnit> measured;
   for (std::size_t i = 0; i < units.size(); ++i) {
     const Graph unit = unit_graph(graph, units, i);
     const std::string hash = sha256(to_onnx(unit));
-    const PartProfile& part = profile_of(unit, hash, known, runs);
+    const PartProfile& part = measure(unit, hash);
     const std::string key = hash + '/' + units[i] + '/' + codec;
     if (!known.codecs.contains(key))
       known.codecs[key] = measure_codec(*wire, random_like(unit.outputs[0].value), runs);

@@ -19,8 +19,8 @@ namespace isthmus {
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs);
 
 // Runs every unit of a network here, on one thread, and the codec on the tensor behind it: the
-// least CPU time of `runs` runs (measure_cold in lab/measure.h). What `known` holds is not measured
-// again; what is new is added to it.
+// least CPU time of `runs` runs (measure_among in lab/measure.h). What `known` holds is not
+// measured again; what is new is added to it.
 std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
                                         const std::string& codec, Profile& known, int runs,
                                         const Progress& progress = {});

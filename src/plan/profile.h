@@ -71,7 +71,7 @@ Profile merged(Profile older, const Profile& newer);
 // What stands for the time of a part; times of both kinds in one store could not be compared.
 enum class ProfileTimes : std::uint8_t {
   kMedian,  // Of its runs.
-  kCold,    // As on a small board, the weights from memory (measure_cold in lab/measure.h).
+  kAmong,   // As one of a network's parts (measure_among in lab/measure.h).
 };
 
 // Kept under cache_folder()/profiles by machine and kind of times; a new measurement of a part

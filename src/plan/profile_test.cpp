@@ -45,9 +45,9 @@ TEST_F(ProfileStore, ReplacesWhatIsMeasuredAgainAndKeepsTheRest) {
 
 TEST_F(ProfileStore, KeepsTimesOfTwoKindsApart) {
   merge_into_profile_store(measured("a", 2));
-  merge_into_profile_store(measured("a", 1), ProfileTimes::kCold);
+  merge_into_profile_store(measured("a", 1), ProfileTimes::kAmong);
   EXPECT_DOUBLE_EQ(load_profile_store().parts.at("a").median.count(), 2);
-  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kCold).parts.at("a").median.count(), 1);
+  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kAmong).parts.at("a").median.count(), 1);
 }
 
 TEST_F(ProfileStore, LosesNothingWhenSeveralMeasureAtOnce) {
