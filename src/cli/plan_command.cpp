@@ -127,8 +127,9 @@ void run(const PlanArgs& args) {
                 "throughput");
   Cluster cluster = read_cluster(args.cluster);
   const std::string model = resolve_model(args.model);
-  const NetworkUnderStudy network =
+  NetworkUnderStudy network =
       study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());
+  measure_network(network);
   set_slowdowns(cluster, network.name, network.work, network.measured);
   const StrategyOptions options{.device = cluster.source,
                                 .server = server_of(cluster, args.server),

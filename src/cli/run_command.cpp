@@ -116,16 +116,39 @@ class Feeder {
   Seconds start_;
 };
 
+// Waits for what is on its way: each frame has its deadline. A signal shortens it.
+void drain(Source& source, Seconds deadline) {
+  constexpr Seconds kMargin{5};
+  const Seconds until = system_clock().now() + deadline + kMargin;
+  while (!interrupted() && system_clock().now() < until)
+    if (source.drain(Seconds{0.2})) return;
+  source.drain(Seconds{1});
+}
+
 // What a planner must know of real machines and links is not emulated on top of them.
 void emulate_nothing(Cluster& cluster, SourceOptions& options) {
   for (Machine& machine : cluster.machines) machine.slowdown = 1;
   options.shape_links = false;
 }
 
+// Fills in the slowdowns that it plans with, too.
+Replan replan_of(const RunArgs& args, const LoadedPlan& running, Cluster& cluster) {
+  const std::string model = resolve_model(args.replan);
+  NetworkUnderStudy network = study_network(load_model(model), model, running.plan.network);
+  const SpreadRequest request{
+      .objective = args.objective, .codec = args.codec, .deadline = running.plan.deadline};
+  Profile known = load_profile_store(ProfileTimes::kWithinNetwork);
+  fill_slowdowns(cluster, network, known, request.runs);
+  return make_replan(std::move(network), cluster, request, std::move(known), running);
+}
+
 void run(RunArgs& args) {
   const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
   Cluster cluster = read_cluster(args.cluster);
-  if (!args.real || !args.replan.empty()) fill_slowdowns(cluster, ladder.front());
+  if (!args.replan.empty())
+    args.options.replan = replan_of(args, ladder.front(), cluster);
+  else if (!args.real)
+    fill_slowdowns(cluster, ladder.front());
   const PlanInput& input = ladder.front().plan.input;
   const ImageSet images = open_frames(args.source, input,
                                       {.split = split_from_string(args.split),
@@ -133,15 +156,6 @@ void run(RunArgs& args) {
                                        .seed = args.options.seed,
                                        .clips = args.clips});
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
-  if (!args.replan.empty()) {
-    const std::string model = resolve_model(args.replan);
-    args.options.replan =
-        make_replan(study_network(load_model(model), model, ladder.front().plan.network), cluster,
-                    {.objective = args.objective,
-                     .codec = args.codec,
-                     .deadline = ladder.front().plan.deadline},
-                    load_profile_store(ProfileTimes::kAmong), ladder.front());
-  }
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);
   std::mutex mutex;
@@ -150,7 +164,7 @@ void run(RunArgs& args) {
     const std::lock_guard lock(mutex);
     last = scores;
   });
-  source.drain(interrupted() ? Seconds{1} : Seconds{60});
+  drain(source, args.options.deadline.value_or(ladder.front().plan.deadline));
   const Trace trace = source.stop();
   if (!args.trace.empty()) write_document(args.trace, to_json(trace));
   const RunSummary summary = summarise(trace, cluster.machine(cluster.source));

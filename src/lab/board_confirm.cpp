@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/error.h"
 #include "core/statistics.h"
@@ -20,10 +21,15 @@ constexpr Seconds kPatience{240};
 // Frames alone that are counted.
 constexpr int kAloneFrames = 3;
 
+// Milliseconds of all frames but the first so many. (A trace of the runtime is in the order of
+// answers.)
 std::vector<double> latencies_after(const Trace& trace, int frames) {
+  std::map<std::uint32_t, double> by_frame;
+  for (const FrameRecord& frame : trace.frames)
+    by_frame[frame.key.frame] = 1e3 * frame.capture_to_output.count();
   std::vector<double> milliseconds;
-  for (std::size_t i = static_cast<std::size_t>(frames); i < trace.frames.size(); ++i)
-    milliseconds.push_back(1e3 * trace.frames[i].capture_to_output.count());
+  for (const auto& [frame, latency] : by_frame)
+    if (frames-- <= 0) milliseconds.push_back(latency);
   return milliseconds;
 }
 

@@ -275,7 +275,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
                        .command = options.command,
                        .date = utc_date(),
                        .machine = result_machine()};
-  Profile profile = load_profile_store(ProfileTimes::kAmong);
+  Profile profile = load_profile_store(ProfileTimes::kWithinNetwork);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
   for (const std::string& name : scenario.models) {
@@ -295,7 +295,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
         }
         write_document(options.folder / "results.json", to_json(results));
       }
-    merge_into_profile_store(profile, ProfileTimes::kAmong);
+    merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
   }
   write_document(options.folder / "results.json", to_json(results));
   return results;

@@ -1,13 +1,23 @@
 #include "lab/cache_pressure.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <numeric>
 
 namespace isthmus {
 namespace {
 
-// Twice what a guest was seen to have of its server's last level.
-constexpr std::int64_t kEnough = 128 << 20;
+// Where the system does not say what its last level holds, a small board's.
+constexpr std::int64_t kSmall = 8 << 20;
+// A guest is told all of its server's last level, and has a share: of 480 MiB less than 64.
+constexpr std::int64_t kMost = 128 << 20;
+
+// That leave nothing in the caches.
+std::int64_t enough_bytes() {
+  const std::int64_t last_level = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return last_level > 0 ? std::min(2 * last_level, kMost) : kSmall;
+}
 
 std::uint64_t sum_of(std::span<const std::byte> bytes) {
   return std::accumulate(
@@ -19,7 +29,8 @@ std::uint64_t sum_of(std::span<const std::byte> bytes) {
 
 // Written, for all pages that were never written are one and the same. One word at least.
 CachePressure::CachePressure(std::int64_t bytes)
-    : other_(1 + static_cast<std::size_t>(std::min(bytes, kEnough)) / sizeof(std::uint64_t), 1) {}
+    : other_(1 + static_cast<std::size_t>(std::min(bytes, enough_bytes())) / sizeof(std::uint64_t),
+             1) {}
 
 void CachePressure::apply(std::span<const Tensor> still_there) {
   std::uint64_t sum = std::reduce(other_.begin(), other_.end());

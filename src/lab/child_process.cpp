@@ -72,13 +72,17 @@ std::optional<int> ChildProcess::poll() {
   return code_;
 }
 
-int ChildProcess::wait(Seconds limit) {
+int ChildProcess::wait(Seconds limit) { return wait_until_end(limit, true); }
+int ChildProcess::wait_uninterrupted(Seconds limit) { return wait_until_end(limit, false); }
+
+int ChildProcess::wait_until_end(Seconds limit, bool until_interrupt) {
   Clock& clock = system_clock();
   const Seconds end = clock.now() + limit;
   while (!poll()) {
-    if (interrupted() || clock.now() > end) {
+    const bool is_interrupted = until_interrupt && interrupted();
+    if (is_interrupted || clock.now() > end) {
       stop();
-      check_interrupt();
+      if (is_interrupted) check_interrupt();
       throw Error(
           ErrorKind::kUnavailable,
           name_ + " did not end within " + std::to_string(static_cast<int>(limit.count())) + " s");

@@ -34,11 +34,15 @@ class ChildProcess {
   // Throws Error{kUnavailable} if it still runs after `limit`, and Error{kInterrupted} on Ctrl-C;
   // it is stopped either way.
   int wait(Seconds limit);
+  // The same whatever the user does: for what must be cleared away after Ctrl-C.
+  int wait_uninterrupted(Seconds limit);
   void send_signal(int signal);
   // SIGTERM, then SIGKILL for one that does not listen.
   void stop();
 
  private:
+  int wait_until_end(Seconds limit, bool until_interrupt);
+
   std::string name_;
   pid_t pid_ = -1;
   std::optional<int> code_;

@@ -20,7 +20,9 @@ Seconds run_time(PlanRunner& runner, const Tensor& image) {
 
 Seconds measure_whole(const LoadedPlan& plan, const std::string& source) {
   PlanRunner runner(plan, source);
-  const Tensor image(DType::kU8, {plan.plan.input.height, plan.plan.input.width, 3});
+  const PlanInput& input = plan.plan.input;
+  const Tensor image = input.width > 0 ? Tensor(DType::kU8, {input.height, input.width, 3})
+                                       : Tensor(DType::kF32, input.shape);
   run_time(runner, image);
   std::vector<double> seconds;
   for (int i = 0; i < kTimedRuns; ++i) seconds.push_back(run_time(runner, image).count());

@@ -36,7 +36,8 @@ CommandResult try_command(const std::vector<std::string>& command) {
   ChildProcess child({.command = command,
                       .stdout_file = folder.path() / "out",
                       .stderr_file = folder.path() / "err"});
-  const int code = child.wait(kCommandPatience);
+  // After Ctrl-C, too, namespaces are removed.
+  const int code = child.wait_uninterrupted(kCommandPatience);
   return {code, read_file(folder.path() / "out"), read_file(folder.path() / "err")};
 }
 
@@ -125,8 +126,7 @@ void MachineNamespaces::remove() {
   for (const std::string& name : names) try {
       try_command({"ip", "netns", "del", name});
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
-      // Interrupted or out of disk: the namespace stays behind, and nothing can be done about it
-      // here.
+      // Out of disk: the namespace stays behind, and nothing can be done about it here.
     }
 }
 

@@ -104,22 +104,24 @@ struct PartTimes {
   std::vector<double> cpu;
 };
 
-// Runs after one to warm up: at least `runs`, and as many as take `at_least`. `before_run` is
-// called with the inputs, and not counted.
+// Runs after one to warm up: at least `runs`, and as many as take `at_least`, but for no longer
+// than ten times that. `before_run` is called with the inputs, and not counted.
 template <typename BeforeRun>
 PartTimes time_part(const Graph& part, int runs, Seconds at_least, const BeforeRun& before_run) {
   const auto engine = make_engine(part);
   const std::vector<Tensor> inputs = *random_inputs(part, 1, 1)(0);
   engine->run(inputs);
   PartTimes times;
-  const Seconds begin = system_clock().now();
-  for (int i = 0; i < runs || system_clock().now() - begin < at_least; ++i) {
+  const Seconds end = system_clock().now() + 10 * at_least;
+  Seconds sum{0};
+  for (int i = 0; i < runs || (sum < at_least && system_clock().now() < end); ++i) {
     before_run(inputs);
     const Seconds wall_start = system_clock().now();
     const Seconds cpu_start = thread_cpu_time();
     engine->run(inputs);
     times.cpu.push_back((thread_cpu_time() - cpu_start).count());
     times.wall.push_back((system_clock().now() - wall_start).count());
+    sum += Seconds{times.wall.back()};
   }
   return times;
 }
@@ -144,9 +146,9 @@ PartProfile measure_part(const Graph& part, int runs) {
   return profile;
 }
 
-PartProfile measure_among(const Graph& part, int runs, std::int64_t network_bytes) {
+PartProfile measure_within_network(const Graph& part, int runs, std::int64_t network_bytes) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
-  constexpr Seconds kAtLeast{0.1};
+  constexpr Seconds kAtLeast{0.02};
   CachePressure others(network_bytes);
   const PartTimes times = time_part(
       part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { others.apply(inputs); });

@@ -77,7 +77,9 @@ struct PlanRunner::State {
     return {.scale = plan.input.scale, .mean = plan.input.mean, .std = plan.input.std};
   }
 
+  // A network that takes no image has nothing to prepare.
   Tensor prepare(PlanOutput& output, const std::string& machine, const Tensor& image) const {
+    if (plan.input.width == 0) return image;
     const Step step(output, {SpanKind::kPrepare, machine, "input", {}});
     return normalise(image, normalization());
   }

@@ -38,7 +38,8 @@ class PlanRunner {
   PlanRunner(const LoadedPlan& plan, std::string source, const EngineOptions& options = {});
   ~PlanRunner();
 
-  // A u8 HWC image of the plan's input size. Not thread-safe.
+  // A u8 HWC image of the plan's input size, or an f32 tensor of its shape where the plan takes no
+  // image. Not thread-safe.
   PlanOutput run(const Tensor& image);
 
  private:

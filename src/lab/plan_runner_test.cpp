@@ -56,6 +56,16 @@ TEST(PlanRunner, CountsTheBytesOfEveryCrossingEdge) {
   EXPECT_EQ(bytes[1].message, static_cast<std::int64_t>(4 * 4 + kFrameHeaderBytes));
 }
 
+TEST(PlanRunner, TakesTheTensorOfANetworkWithoutAnImage) {
+  NetworkUnderStudy network = tiny_network();
+  network.input = {.tensor = "input", .shape = {1, 3, 16, 16}};
+  Tensor input(DType::kF32, network.input.shape);
+  for (float& value : input.mutable_values<float>()) value = 0.5F;
+  const Tensor whole = make_engine(network.graph)->run(std::vector{input}).front();
+  for (const LoadedPlan& plan : plans_for(network, {"local", "f32"}))
+    EXPECT_LT(max_relative_difference(whole, PlanRunner(plan, "device").run(input).answer), 1e-4);
+}
+
 TEST(PlanRunner, SaysWhichMachineDidWhat) {
   const NetworkUnderStudy network = tiny_network();
   const auto plan = plans_for(network, {"cut/u8"}).front();

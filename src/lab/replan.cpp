@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "lab/network_measurement.h"
 #include "plan/costs.h"
 
 namespace isthmus {
@@ -46,7 +47,7 @@ class Replanner {
         request_(std::move(request)),
         profile_(std::move(profile)),
         made_{running.plan} {
-    measure_spread(running, profile_, request_.runs);
+    NetworkMeasurement(network_.graph, profile_, request_.runs).plan(running);
   }
 
   std::optional<LoadedPlan> plan(const Statistics& measured, const std::set<std::string>& dead) {

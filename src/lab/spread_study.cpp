@@ -6,139 +6,13 @@
 #include <map>
 #include <set>
 
-#include "codec/codec.h"
-#include "codec/normalise.h"
 #include "core/error.h"
-#include "core/hash.h"
 #include "core/statistics.h"
-#include "engine/random_tensor.h"
-#include "graph/cost.h"
-#include "lab/measure.h"
-#include "lab/plan_runner.h"
+#include "lab/network_measurement.h"
 #include "plan/devices.h"
-#include "serve/blob_store.h"
 
 namespace isthmus {
 namespace {
-
-// The least CPU time of a few calls: other work on this machine only ever adds.
-template <typename Call>
-Seconds least_time(int runs, const Call& call) {
-  Seconds least{1e9};
-  for (int i = 0; i < runs; ++i) {
-    const Seconds start = thread_cpu_time();
-    call();
-    least = std::min(least, thread_cpu_time() - start);
-  }
-  return least;
-}
-
-CodecProfile measure_codec(const Codec& codec, const Tensor& tensor, int runs) {
-  CodecProfile profile;
-  Payload payload = codec.encode(tensor);
-  profile.bytes = static_cast<double>(payload.size());
-  profile.encode = least_time(runs, [&] { payload = codec.encode(tensor); });
-  profile.decode = least_time(runs, [&] {
-    codec.decode_shared(payload.bytes(), payload.owner(), tensor.dtype(), tensor.shape());
-  });
-  return profile;
-}
-
-Tensor random_like(const Value& value) {
-  Shape shape = value.shape;
-  if (!shape.empty() && shape[0] < 0) shape[0] = 1;
-  return random_tensor(value.dtype, shape, /*seed=*/1);
-}
-
-// The part with its weights where an agent has them: a product reads them about a tenth faster from
-// a mapped file than from elsewhere.
-Graph as_held(const Graph& part) {
-  const PartBundle bundle = bundle_part(part);
-  BlobStore store;
-  for (const auto& [hash, blob] : bundle.blobs) store.put(hash, blob);
-  return unbundle_part(bundle.hash, [&](const std::string& hash) { return store.get(hash); });
-}
-
-// Measures parts of networks that are not known yet.
-class PartMeasurement {
- public:
-  // The weights of all parts together are so many bytes.
-  PartMeasurement(Profile& known, int runs, std::int64_t network_bytes)
-      : known_(known), runs_(runs), network_bytes_(network_bytes) {}
-
-  const PartProfile& operator()(const Graph& part, const std::string& hash) {
-    auto found = known_.parts.find(hash);
-    if (found == known_.parts.end())
-      found = known_.parts.emplace(hash, measure_among(as_held(part), runs_, network_bytes_)).first;
-    return found->second;
-  }
-
- private:
-  Profile& known_;
-  const int runs_;
-  const std::int64_t network_bytes_;
-};
-
-// Where each machine holds what it runs.
-std::int64_t bytes_of(const LoadedPlan& plan) {
-  std::int64_t bytes = 0;
-  for (const PlacedPart& part : plan.plan.parts)
-    bytes += static_cast<std::int64_t>(part.machines.size() * plan.parts.at(part.name)->size());
-  return bytes;
-}
-
-// Measures what a spread plan has and a profile has not.
-class SpreadMeasurement {
- public:
-  SpreadMeasurement(const LoadedPlan& plan, Profile& known, int runs)
-      : loaded_(plan),
-        plan_(plan.plan),
-        known_(known),
-        runs_(runs),
-        measure_part_(known, runs, bytes_of(plan)) {}
-
-  void part(const PlacedPart& part) {
-    const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
-    values_[part.name] = {};
-    for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
-    measure_part_(graph, part.sha256);
-  }
-
-  void edge(const PlanEdge& edge) {
-    if (edge.edge.from_part.empty() && plan_.input.width > 0) return input(edge);
-    const std::string key = codec_key(plan_, edge);
-    if (known_.codecs.contains(key)) return;
-    const Tensor tensor =
-        edge.edge.from_part.empty()
-            ? random_tensor(DType::kF32, plan_.input.shape, 1)
-            : random_like(values_.at(edge.edge.from_part).at(edge.edge.from_tensor));
-    known_.codecs[key] = measure_codec(*codec_of(loaded_, edge.codec), tensor, runs_);
-  }
-
- private:
-  void input(const PlanEdge& edge) {
-    const Tensor image = random_tensor(DType::kU8, {plan_.input.height, plan_.input.width, 3}, 1);
-    const Normalization normalization{
-        .scale = plan_.input.scale, .mean = plan_.input.mean, .std = plan_.input.std};
-    const std::string normalise_name = normalise_key(plan_, edge);
-    if (!known_.codecs.contains(normalise_name))
-      known_.codecs[normalise_name].encode =
-          least_time(runs_, [&] { normalise(image, normalization); });
-    const std::string key = codec_key(plan_, edge);
-    if (!known_.codecs.contains(key))
-      known_.codecs[key] = measure_codec(
-          *codec_of(loaded_, edge.codec),
-          is_image_codec(edge.codec.name) ? image : normalise(image, normalization), runs_);
-  }
-
-  const LoadedPlan& loaded_;
-  const Plan& plan_;
-  Profile& known_;
-  const int runs_;
-  PartMeasurement measure_part_;
-  // Outputs by part.
-  std::map<std::string, std::map<std::string, Value>> values_;
-};
 
 // Of the message that carries the input.
 std::int64_t input_bytes_of(const PlanInput& input, const std::string& image_codec) {
@@ -180,39 +54,8 @@ bool has_shards(const PipelinePlan& plan) {
 
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs) {
   if (!needs_slowdowns(cluster)) return;
-  PartMeasurement measure(known, runs, cost_of(network.graph).weight_bytes);
   set_slowdowns(cluster, network.name, network.work,
-                measure(network.graph, sha256(to_onnx(network.graph))).median);
-}
-
-std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
-                                        const std::string& codec, Profile& known, int runs,
-                                        const Progress& progress) {
-  const auto wire = make_codec(codec_spec_from_string(codec));
-  PartMeasurement measure(known, runs, cost_of(graph).weight_bytes);
-  std::vector<MeasuredUnit> measured;
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    const Graph unit = unit_graph(graph, units, i);
-    const std::string hash = sha256(to_onnx(unit));
-    const PartProfile& part = measure(unit, hash);
-    const std::string key = hash + '/' + units[i] + '/' + codec;
-    if (!known.codecs.contains(key))
-      known.codecs[key] = measure_codec(*wire, random_like(unit.outputs[0].value), runs);
-    measured.push_back({part, known.codecs.at(key)});
-    if (progress)
-      progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(units.size()));
-  }
-  return measured;
-}
-
-void measure_spread(const LoadedPlan& plan, Profile& known, int runs, const Progress& progress) {
-  SpreadMeasurement measurement(plan, known, runs);
-  std::int64_t done = 0;
-  for (const PlacedPart& part : plan.plan.parts) {
-    measurement.part(part);
-    if (progress) progress(++done, static_cast<std::int64_t>(plan.plan.parts.size()));
-  }
-  for (const PlanEdge& edge : plan.plan.edges) measurement.edge(edge);
+                NetworkMeasurement(network.graph, known, runs).whole());
 }
 
 double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
@@ -260,7 +103,7 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                              .codec = request.codec,
                              .deadline = request.deadline,
                              .source = cluster.source});
-  measure_spread(result.plan, known, request.runs);
+  NetworkMeasurement(network.graph, known, request.runs).plan(result.plan);
   result.outcome = play_spread(result.plan.plan, cluster, known, request.frames);
   for (std::size_t s = 0; s < pipeline.stages.size(); ++s) {
     const PipelineStage& stage = pipeline.stages[s];
@@ -277,7 +120,7 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
                             WorkRegression* regression) {
   const std::vector<std::string> units = pipeline_units(network.graph);
   const auto measured =
-      measure_units(network.graph, units, request.codec, known, request.runs, progress);
+      NetworkMeasurement(network.graph, known, request.runs).units(units, request.codec, progress);
   UnitOptions options{.machines = static_cast<int>(cluster.machines.size()) - 1,
                       .codec = request.codec,
                       .input_bytes = input_bytes_of(network.input, request.image_codec)};

@@ -18,17 +18,6 @@ namespace isthmus {
 // the whole is measured as its parts are and held against what was published (plan/devices.h).
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs);
 
-// Runs every unit of a network here, on one thread, and the codec on the tensor behind it: the
-// least CPU time of `runs` runs (measure_among in lab/measure.h). What `known` holds is not
-// measured again; what is new is added to it.
-std::vector<MeasuredUnit> measure_units(const Graph& graph, const std::vector<std::string>& units,
-                                        const std::string& codec, Profile& known, int runs,
-                                        const Progress& progress = {});
-
-// Parts and codecs of a spread plan, for prediction and simulation, likewise.
-void measure_spread(const LoadedPlan& plan, Profile& known, int runs,
-                    const Progress& progress = {});
-
 // What a plan does when frames come as fast as it takes them, and for one frame alone.
 struct SpreadOutcome {
   // Frames a second.

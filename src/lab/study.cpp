@@ -130,9 +130,12 @@ NetworkUnderStudy study_network(Graph graph, const std::string& model, const std
   network.input = plan_input(graph, model);
   network.labels = plan_labels(model);
   network.work = work_of(graph);
-  network.measured = time_one_run(graph, network.input);
   network.graph = std::move(graph);
   return network;
+}
+
+void measure_network(NetworkUnderStudy& network) {
+  network.measured = time_one_run(network.graph, network.input);
 }
 
 std::vector<LoadedPlan> candidate_plans(const NetworkUnderStudy& network,

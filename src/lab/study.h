@@ -21,12 +21,14 @@ struct NetworkUnderStudy {
   PlanInput input;
   std::vector<std::string> labels;
   GraphWork work;
-  // Of one run here, one thread.
+  // Of one run here, one thread; 0 until it is measured.
   Seconds measured{0};
 };
 
-// Reads what `graph` and the card beside `model` declare, and measures one run.
+// Reads what `graph` and the card beside `model` declare.
 NetworkUnderStudy study_network(Graph graph, const std::string& model, const std::string& name);
+// Fills in `measured`.
+void measure_network(NetworkUnderStudy& network);
 
 // "local", "raw", "jpeg:Q", "webp:Q", "f32", "u8", ... (the image, or the network's input, goes to
 // the server), and "cut/CODEC": every promising cut with that codec, named "cut:TENSOR/CODEC".

@@ -31,7 +31,9 @@ StrategyOptions strategy_options(const NetworkUnderStudy& network) {
 NetworkUnderStudy study(const LabOptions& options, const std::string& model,
                         const std::string& name) {
   const std::string found = options.resolve(model);
-  return study_network(options.load(found), found, name);
+  NetworkUnderStudy network = study_network(options.load(found), found, name);
+  measure_network(network);
+  return network;
 }
 
 // A trained split on the machines of the lab: what takes the image runs on the device, all else on

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,6 +25,9 @@ struct Situation {
   // first that answered; before that all count as idle, and so does what is not in it.
   std::unordered_map<std::string, Seconds> load;
 };
+
+// Of how many frames a machine's times are remembered.
+inline constexpr std::size_t kRememberedTimes = 8;
 
 // (in flight + 1) times the mean of the last `times`, which are those of frames on one machine
 // without their waiting.

@@ -70,8 +70,8 @@ Profile merged(Profile older, const Profile& newer);
 
 // What stands for the time of a part; times of both kinds in one store could not be compared.
 enum class ProfileTimes : std::uint8_t {
-  kMedian,  // Of its runs.
-  kAmong,   // As one of a network's parts (measure_among in lab/measure.h).
+  kMedian,         // Of its runs.
+  kWithinNetwork,  // As one of a network's parts (measure_within_network in lab/measure.h).
 };
 
 // Kept under cache_folder()/profiles by machine and kind of times; a new measurement of a part

@@ -45,9 +45,10 @@ TEST_F(ProfileStore, ReplacesWhatIsMeasuredAgainAndKeepsTheRest) {
 
 TEST_F(ProfileStore, KeepsTimesOfTwoKindsApart) {
   merge_into_profile_store(measured("a", 2));
-  merge_into_profile_store(measured("a", 1), ProfileTimes::kAmong);
+  merge_into_profile_store(measured("a", 1), ProfileTimes::kWithinNetwork);
   EXPECT_DOUBLE_EQ(load_profile_store().parts.at("a").median.count(), 2);
-  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kAmong).parts.at("a").median.count(), 1);
+  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kWithinNetwork).parts.at("a").median.count(),
+                   1);
 }
 
 TEST_F(ProfileStore, LosesNothingWhenSeveralMeasureAtOnce) {

@@ -9,7 +9,6 @@ namespace {
 // After a refusal a machine is left alone for as long as one that came back must have answered
 // heartbeats.
 constexpr Seconds kAvoid{1};
-constexpr std::size_t kRememberedTimes = 8;
 
 std::string text_of(const Payload& payload) {
   return {reinterpret_cast<const char*>(payload.bytes().data()), payload.size()};
@@ -118,18 +117,22 @@ void Source::State::lose_locked(std::uint32_t frame, InFlight& flight, const std
 }
 
 // For the choice between replicas, as expected_load wants it.
-void Source::State::note_times_locked(const FrameRecord& record) {
-  std::map<std::string, Seconds> work;
-  for (const Span& span : record.spans)
-    if (span.kind != SpanKind::kQueue && span.kind != SpanKind::kSend)
-      work[span.machine] += span.duration;
-  for (const auto& [machine, time] : work) {
+void Source::State::note_times_locked(const FrameRecord& record, const Route& route) {
+  std::set<std::string> chosen;
+  for (const auto& [part, machine] : route.machine_of) chosen.insert(machine);
+  for (const std::string& machine : chosen) {
     const auto remote = remotes.find(machine);
     if (remote == remotes.end()) continue;
+    Seconds work{0};
+    for (const Span& span : record.spans)
+      if (span.machine == machine && span.kind != SpanKind::kQueue && span.kind != SpanKind::kSend)
+        work += span.duration;
+    // A frame that left by an exit was not there.
+    if (work <= Seconds{0}) continue;
     std::deque<Seconds>& times = remote->second.times;
-    times.push_back(time);
+    times.push_back(work);
     if (times.size() > kRememberedTimes) times.pop_front();
-    if (!first_time) first_time = time;
+    if (!first_time) first_time = work;
   }
 }
 
@@ -142,7 +145,7 @@ void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tenso
   record.captured = flight.captured;
   record.capture_to_output = clock.now() - flight.captured;
   record.truth = flight.input.truth;
-  if (record.outcome == Outcome::kAnswered) note_times_locked(record);
+  if (record.outcome == Outcome::kAnswered) note_times_locked(record, flight.route);
   record_locked(record);
   call_locked(std::move(flight.on_answer), std::move(record), std::move(scores), later);
   admit_waiting_locked(later);

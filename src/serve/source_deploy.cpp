@@ -35,21 +35,28 @@ Source::State::Connected Source::State::connect(const Generation& generation,
   Connected result;
   Situation situation;
   const Seconds until = clock.now() + options.connect_timeout;
-  for (const auto& [machine, target] : generation.machines) {
-    try {
-      const std::uint64_t started =
+  const auto fail = [&](const std::string& machine, const Error& error) {
+    if (!result.failure) result.failure = error;
+    if (error.kind() == ErrorKind::kUnsupported) result.refused = true;
+    situation.dead.insert(machine);
+    connect_peer(machine, generation, 0);
+  };
+  // All are greeted before weights travel, which may take longer than a greeting may.
+  std::map<std::string, std::uint64_t> instances;
+  for (const auto& [machine, target] : generation.machines) try {
+      instances[machine] =
           client_of(machine).greet(std::max(until - clock.now(), Seconds{0.2})).instance();
+    } catch (const Error& error) {
+      fail(machine, error);
+    }
+  for (const auto& [machine, started] : instances) try {
       deploy_to(machine, generation, progress);
       connect_peer(machine, generation, started);
       const std::lock_guard lock(mutex);
       remotes[machine].ready = true;
     } catch (const Error& error) {
-      if (!result.failure) result.failure = error;
-      if (error.kind() == ErrorKind::kUnsupported) result.refused = true;
-      situation.dead.insert(machine);
-      connect_peer(machine, generation, 0);
+      fail(machine, error);
     }
-  }
   result.enough = admit_route(generation.plans, situation, 0).plan < generation.plans.size();
   return result;
 }
@@ -86,6 +93,9 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
     }
     current = generation;
     taken_down = false;
+    // Other parts take other times.
+    first_time.reset();
+    for (auto& [machine, remote] : remotes) remote.times.clear();
     resume_parked_locked(later);
     timer_changed.notify_one();
   }

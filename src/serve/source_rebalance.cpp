@@ -65,7 +65,12 @@ void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<st
   std::string failure;
   try {
     auto better = options.replan(statistics, dead);
-    if (better && to_json(better->plan) != to_json(asked_for->plans.front())) {
+    // A source that stops meanwhile takes no new plan.
+    const auto is_over = [&] {
+      const std::lock_guard guard(mutex);
+      return rebalancing_over;
+    };
+    if (better && !is_over() && to_json(better->plan) != to_json(asked_for->plans.front())) {
       ladder.front() = std::move(*better);
       const auto gone = [&](const LoadedPlan& rung) {
         return admit_route({rung.plan}, {.dead = dead, .load = {}}, 0).plan > 0;
@@ -101,6 +106,7 @@ void Source::State::stop_rebalancing() {
     rebalancing_over = true;
   }
   replan_changed.notify_all();
+  changed.notify_all();
   const std::lock_guard one_at_a_time(joining);
   if (rebalancer.joinable()) rebalancer.join();
 }

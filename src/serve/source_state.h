@@ -100,7 +100,7 @@ struct Source::State final : public NextHops {
   // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).
   void returned(const Deployment* deployment, Parcel parcel, bool local);
   void answered(const Deployment& deployment, Parcel parcel, bool local);
-  void note_times_locked(const FrameRecord& record);
+  void note_times_locked(const FrameRecord& record, const Route& route);
   void finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores, Later& later);
   void lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
   void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
@@ -188,7 +188,7 @@ struct Source::State final : public NextHops {
   std::uint32_t next_frame = 0;
   Seconds local_time{0};
   int local_pending = 0;
-  // On a machine, of the first frame that was answered.
+  // On its replica, of the first frame that was answered under these plans.
   std::optional<Seconds> first_time;
   // Frames that are answered, but whose callback has not returned.
   int calling = 0;

@@ -88,14 +88,13 @@ void Simulator::note_course(const Course& course, int change) {
 }
 
 void Simulator::note_time(std::uint32_t machine, double duration) {
-  constexpr std::size_t kRemembered = 16;
   Node& node = nodes_[machine];
   if (node.replica_of.empty()) return;
-  if (node.times.empty()) node.times.reserve(kRemembered);
-  if (node.times.size() < kRemembered)
+  if (node.times.empty()) node.times.reserve(kRememberedTimes);
+  if (node.times.size() < kRememberedTimes)
     node.times.emplace_back(duration);
   else
-    node.times[node.next_time++ % kRemembered] = Seconds{duration};
+    node.times[node.next_time++ % kRememberedTimes] = Seconds{duration};
   if (first_time_) return note_load(node);
   first_time_ = Seconds{duration};
   for (const Node& each : nodes_) note_load(each);

@@ -316,7 +316,7 @@ class Simulator {
   std::vector<std::vector<Spread>> spreads_;
   // The loads of each list of replicas.
   std::vector<LeastLoaded> replicas_;
-  // On a replica, of the first frame that was there.
+  // On its replica, of the first frame that was there.
   std::optional<Seconds> first_time_;
   Trace trace_;
   // Memory that is used again.
