@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -38,12 +39,14 @@ LinkProfile read_network(Fields& fields, const std::filesystem::path& folder) {
 }
 
 void check(const BoardScenario& scenario, const Fields& fields) {
-  for (const auto* names : {&scenario.methods, &scenario.confirm})
+  using Names = std::pair<const char*, const std::vector<std::string>*>;
+  for (const auto& [field, names] :
+       {Names{"methods", &scenario.methods}, Names{"confirm", &scenario.confirm}})
     for (const std::string& method : *names)
       if (std::ranges::find(board_method_names(), method) == board_method_names().end())
-        fields.fail("methods", fmt::format("has no {}{}; there are {}", method,
-                                           suggestion(method, board_method_names()),
-                                           fmt::join(board_method_names(), ", ")));
+        fields.fail(field, fmt::format("has no {}{}; there are {}", method,
+                                       suggestion(method, board_method_names()),
+                                       fmt::join(board_method_names(), ", ")));
   for (const std::string& codec : scenario.codecs) wire_bytes(codec);
   if (scenario.models.empty() || scenario.counts.empty())
     fields.fail("models", "and counts must name at least one");
@@ -79,7 +82,10 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
   scenario.source.memory = 0;
   scenario.unequal = fields.number("unequal", 1);
   scenario.network = read_network(fields, folder);
-  for (const Json& count : fields.at("counts")) scenario.counts.push_back(count.get<int>());
+  for (const Json& count : fields.at("counts")) {
+    if (!count.is_number_integer()) fields.fail("counts", "must be whole numbers");
+    scenario.counts.push_back(count.get<int>());
+  }
   scenario.models = fields.strings("models");
   if (fields.has("codecs")) scenario.codecs = fields.strings("codecs");
   const std::string objective = fields.string("objective", "throughput");

@@ -28,7 +28,7 @@ struct BoardScenario {
   std::vector<std::string> models;
   std::vector<std::string> codecs = {"f32"};
   PipelineObjective objective = PipelineObjective::kThroughput;
-  // See `method_names`.
+  // See `board_method_names`.
   std::vector<std::string> methods;
   // Assignments of the method random.
   int random_seeds = 20;

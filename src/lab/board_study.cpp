@@ -191,7 +191,9 @@ class BoardCase {
     for (const Machine& machine : cluster_.machines) {
       if (machine.name == cluster_.source) continue;
       const auto memory = static_cast<double>(memory_footprint(result.plan.plan, costs, machine));
-      if (memory > row.memory) row.memory = memory, heaviest_ = {machine.name, memory};
+      if (memory <= row.memory) continue;
+      row.memory = memory;
+      heaviest_ = {machine.name, memory};
     }
   }
 
@@ -294,8 +296,8 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
           results.rows.push_back(each.row(method));
         }
         write_document(options.folder / "results.json", to_json(results));
+        merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
       }
-    merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
   }
   write_document(options.folder / "results.json", to_json(results));
   return results;

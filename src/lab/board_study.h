@@ -58,7 +58,6 @@ struct BoardLayer {
   // With what swapping adds, where the scenario's boards swap.
   double swapping_ms = 0;
   double memory = 0;
-  double macs = 0;
 };
 
 struct BoardResults {
@@ -68,7 +67,6 @@ struct BoardResults {
   ResultMachine machine;
   std::vector<BoardRow> rows;
   std::vector<BoardLayer> layers;
-  std::vector<std::string> notes;
 
   // Nothing if there is no such row.
   const BoardRow* find(const std::string& model, int boards, const std::string& method,

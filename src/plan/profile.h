@@ -14,7 +14,8 @@ namespace isthmus {
 
 // Measured on one machine, one thread.
 struct PartProfile {
-  // Median and 95th percentile of `runs` runs after warm-up; CPU time of the median run.
+  // Median and 95th percentile of `runs` runs after warm-up; CPU time of the median run. (Of a
+  // profile with ProfileTimes::kWithinNetwork the least CPU time stands for the median.)
   Seconds median{0};
   Seconds p95{0};
   Seconds cpu{0};

@@ -93,16 +93,16 @@ void Source::State::admit_waiting_locked(Later& later) {
 Situation Source::State::situation_locked() const {
   Situation situation;
   const Seconds now = clock.now();
+  std::map<std::string, int> frames_on;
+  for (const auto& [frame, flight] : in_flight)
+    for (const std::string& machine : machines_of(flight.generation->plans, flight.route))
+      ++frames_on[machine];
   for (const auto& [machine, remote] : remotes) {
     if (!remote.ready || now < remote.avoid_until) situation.dead.insert(machine);
     if (!first_time) continue;
     std::vector<Seconds> times(remote.times.begin(), remote.times.end());
     if (times.empty()) times.push_back(*first_time);
-    const auto on_it = [&](const auto& entry) {
-      return machines_of(entry.second.generation->plans, entry.second.route).contains(machine);
-    };
-    situation.load[machine] =
-        expected_load(times, static_cast<int>(std::ranges::count_if(in_flight, on_it)));
+    situation.load[machine] = expected_load(times, frames_on[machine]);
   }
   return situation;
 }
