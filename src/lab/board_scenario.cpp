@@ -38,6 +38,15 @@ LinkProfile read_network(Fields& fields, const std::filesystem::path& folder) {
   return link_from_json(Fields(link, fields.where() + ": network"), folder);
 }
 
+std::vector<int> read_counts(Fields& fields, const std::string& field) {
+  std::vector<int> counts;
+  for (const Json& count : fields.at(field)) {
+    if (!count.is_number_integer()) fields.fail(field, "must be whole numbers");
+    counts.push_back(count.get<int>());
+  }
+  return counts;
+}
+
 void check(const BoardScenario& scenario, const Fields& fields) {
   using Names = std::pair<const char*, const std::vector<std::string>*>;
   for (const auto& [field, names] :
@@ -52,6 +61,9 @@ void check(const BoardScenario& scenario, const Fields& fields) {
     fields.fail("models", "and counts must name at least one");
   for (const int count : scenario.counts)
     if (count < 1 || count > 10'000) fields.fail("counts", "must be in 1..10000");
+  for (const int count : scenario.confirm_counts)
+    if (std::ranges::count(scenario.counts, count) == 0)
+      fields.fail("confirm_counts", fmt::format("has {}, counts has not", count));
   if (!(scenario.unequal >= 1)) fields.fail("unequal", "must be at least 1");
   if (scenario.runs < 1 || scenario.frames < 4 || scenario.random_seeds < 1 ||
       scenario.confirm_frames < 0 || scenario.clip_stride < 1 || scenario.verify_images < 1)
@@ -82,10 +94,7 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
   scenario.source.memory = 0;
   scenario.unequal = fields.number("unequal", 1);
   scenario.network = read_network(fields, folder);
-  for (const Json& count : fields.at("counts")) {
-    if (!count.is_number_integer()) fields.fail("counts", "must be whole numbers");
-    scenario.counts.push_back(count.get<int>());
-  }
+  scenario.counts = read_counts(fields, "counts");
   scenario.models = fields.strings("models");
   if (fields.has("codecs")) scenario.codecs = fields.strings("codecs");
   const std::string objective = fields.string("objective", "throughput");
@@ -100,6 +109,7 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
   scenario.confirm_frames =
       static_cast<int>(fields.integer("confirm_frames", scenario.confirm_frames));
   if (fields.has("confirm")) scenario.confirm = fields.strings("confirm");
+  if (fields.has("confirm_counts")) scenario.confirm_counts = read_counts(fields, "confirm_counts");
   scenario.data = fields.string("data", scenario.data);
   scenario.clip_stride = static_cast<int>(fields.integer("clip_stride", scenario.clip_stride));
   scenario.verify_images =

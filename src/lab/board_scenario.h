@@ -36,9 +36,11 @@ struct BoardScenario {
   int runs = 3;
   // Frames of each plan in virtual time.
   std::int64_t frames = 2000;
-  // Frames that are played for real, on processes of this machine, of the methods named here.
+  // Frames that are played for real, on processes of this machine, of the methods named here and on
+  // so many boards (empty: all counts).
   int confirm_frames = 0;
   std::vector<std::string> confirm;
+  std::vector<int> confirm_counts;
   // What they and the comparison with the whole are made on: images of this set, or clips of them
   // with every `clip_stride`-th; a network that takes neither gets random tensors.
   std::string data = "signs";

@@ -173,8 +173,7 @@ class BoardCase {
     if (method == "spread")
       row.not_more = not_more(result.problem, cluster_, result.pipeline, scenario_.objective);
     if (scenario_.verify) row.difference = verify(result);
-    if (scenario_.confirm_frames > 0 && std::ranges::count(scenario_.confirm, method) > 0)
-      confirm(row, result);
+    if (is_confirmed(method)) confirm(row, result);
   }
 
   void describe(BoardRow& row, const SpreadResult& result) {
@@ -234,6 +233,12 @@ class BoardCase {
                   fmt::format("the parts differ from the whole at {} by {:.3g}",
                               verified.first_difference, verified.max_relative_difference));
     return verified.max_relative_difference;
+  }
+
+  bool is_confirmed(const std::string& method) const {
+    const auto& counts = scenario_.confirm_counts;
+    return scenario_.confirm_frames > 0 && std::ranges::count(scenario_.confirm, method) > 0 &&
+           (counts.empty() || std::ranges::count(counts, boards_) > 0);
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
