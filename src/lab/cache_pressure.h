@@ -15,7 +15,7 @@ namespace isthmus {
 // than on a board, whose caches hold none of it.
 class CachePressure {
  public:
-  // Of the network's weights; as far as this machine's caches hold so many.
+  // Of the others' weights, as far as this machine's caches hold so many.
   explicit CachePressure(std::int64_t bytes);
 
   // Reads as much. A part's inputs are `still_there`, for they have just come.

@@ -146,10 +146,10 @@ PartProfile measure_part(const Graph& part, int runs) {
   return profile;
 }
 
-PartProfile measure_within_network(const Graph& part, int runs, std::int64_t network_bytes) {
+PartProfile measure_within_network(const Graph& part, int runs, std::int64_t other_bytes) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
   constexpr Seconds kAtLeast{0.02};
-  CachePressure others(network_bytes);
+  CachePressure others(other_bytes);
   const PartTimes times = time_part(
       part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { others.apply(inputs); });
   PartProfile profile = profile_of(part, times);

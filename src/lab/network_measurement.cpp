@@ -103,10 +103,12 @@ NetworkMeasurement::NetworkMeasurement(const Graph& network, Profile& known, int
     : network_(network), known_(known), runs_(runs), bytes_(cost_of(network).weight_bytes) {}
 
 const PartProfile& NetworkMeasurement::part(const Graph& part, const std::string& hash) {
-  auto found = known_.parts.find(hash);
-  if (found == known_.parts.end())
-    found = known_.parts.emplace(hash, measure_within_network(as_held(part), runs_, bytes_)).first;
-  return found->second;
+  const auto found = known_.parts.find(hash);
+  if (found != known_.parts.end()) return found->second;
+  // A spatial shard has all weights of its layer.
+  const std::int64_t others = std::max<std::int64_t>(0, bytes_ - cost_of(part).weight_bytes);
+  return known_.parts.emplace(hash, measure_within_network(as_held(part), runs_, others))
+      .first->second;
 }
 
 const CodecProfile& NetworkMeasurement::codec(const std::string& key, const Codec& codec,
