@@ -41,6 +41,7 @@ void FlowNode::set_cores(int cores) {
 }
 
 void FlowNode::deploy(std::shared_ptr<const Deployment> deployment) {
+  warm_up(*deployment);
   const std::lock_guard lock(mutex_);
   merge_.forget(deployment->id.source, deployment->id.epoch);
   deployments_[deployment->id] = std::move(deployment);

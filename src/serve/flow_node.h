@@ -187,6 +187,9 @@ class FlowNode {
   void work();
   void keep_time();
   std::vector<Job> next_jobs();
+  // Runs the parts of an emulated machine until it is known what they take (serve/least_run.h): one
+  // machine after the other, as they are deployed, and not all at once at their first frames.
+  void warm_up(const Deployment& deployment);
   void run_jobs(std::vector<Job> jobs);
   void run_input(Job& job);
   void run_parts(std::vector<Job>& jobs);

@@ -3,9 +3,17 @@
 #include <utility>
 
 #include "core/error.h"
+#include "engine/random_tensor.h"
 #include "serve/flow_node.h"
 
 namespace isthmus {
+namespace {
+
+// On a machine that is hardly slower a run would be held back for less than it takes to do it
+// again.
+bool is_emulated_by_least(double slowdown) { return slowdown >= 3; }
+
+}  // namespace
 
 // The time of one job, cut into steps. On a machine that is emulated k times slower a step ends
 // when k times the CPU time of all steps so far has passed since the job began; what the wait
@@ -22,8 +30,7 @@ class FlowNode::Holdback {
         due_((slowdown - 1) * spent) {}
 
   bool is_slowed() const { return slowdown_ > 1; }
-  // Whether a step is held back for so long that its work could be done again.
-  bool leaves_time() const { return slowdown_ >= 3; }
+  bool takes_least() const { return is_emulated_by_least(slowdown_); }
 
   // Ends a step and reports it. At most `cpu_limit` of its CPU time is multiplied.
   WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
@@ -105,17 +112,28 @@ std::vector<Row> run_rows(Engine& engine, const std::vector<Row>& rows,
   return outputs;
 }
 
-// What a run that has just taken `spent` costs with warm caches: it is done again while the machine
-// would hold the result back anyway.
+// What a run that has just taken `spent` costs with warm caches. For a number of frames that is new
+// it is done again: the machine would hold the result back anyway.
 Seconds warm_cost(HeldPart& held, const std::vector<Row>& rows, const std::vector<Tensor>& batch,
                   Seconds spent) {
   held.least_run.add(rows.size(), spent);
-  do {
+  while (!held.least_run.is_warm(rows.size())) {
     const Seconds began = thread_cpu_time();
     run_rows(*held.engine, rows, batch);
     held.least_run.add(rows.size(), thread_cpu_time() - began);
-  } while (!held.least_run.is_warm(rows.size()));
+  }
   return held.least_run.of(rows.size());
+}
+
+// One frame without meaning.
+std::vector<Tensor> any_inputs(const Engine& engine) {
+  std::vector<Tensor> inputs;
+  for (const TensorSpec& spec : engine.inputs()) {
+    Shape shape = spec.shape;
+    for (std::int64_t& extent : shape) extent = std::max<std::int64_t>(extent, 1);
+    inputs.push_back(random_tensor(spec.dtype, shape, /*seed=*/1));
+  }
+  return inputs;
 }
 
 void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
@@ -127,6 +145,19 @@ void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
 }
 
 }  // namespace
+
+void FlowNode::warm_up(const Deployment& deployment) {
+  if (!is_emulated_by_least(slowdown_)) return;
+  for (const DeployedPart& part : deployment.parts) {
+    if (!part.held || part.held->least_run.is_warm(1)) continue;
+    const std::vector<Tensor> inputs = any_inputs(*part.held->engine);
+    while (!part.held->least_run.is_warm(1)) {
+      const Seconds began = thread_cpu_time();
+      part.held->engine->run(inputs);
+      part.held->least_run.add(1, thread_cpu_time() - began);
+    }
+  }
+}
 
 void FlowNode::run_input(Job& job) {
   const Deployment& deployment = *job.deployment;
@@ -187,7 +218,7 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
   const std::vector<Tensor> batch = batch_of(inputs);
   const Seconds began = thread_cpu_time();
   auto outputs = run_rows(*held.engine, inputs, batch);
-  const Seconds cost = time.leaves_time()
+  const Seconds cost = time.takes_least()
                            ? warm_cost(held, inputs, batch, thread_cpu_time() - began)
                            : Seconds::max();
   if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());

@@ -20,7 +20,8 @@ class LeastRun {
     const std::lock_guard lock(mutex_);
     const auto found = seen_.find(frames);
     return found != seen_.end() &&
-           (found->second.runs >= kEnoughRuns || found->second.all >= kEnoughTime);
+           (found->second.runs >= kManyRuns ||
+            (found->second.runs >= kFewRuns && found->second.all >= kLongTime));
   }
 
   // Seconds::max() before the first run.
@@ -39,9 +40,10 @@ class LeastRun {
   }
 
  private:
-  // Of short runs many are needed; long ones waver less, and would keep the machine from others.
-  static constexpr int kEnoughRuns = 12;
-  static constexpr Seconds kEnoughTime{0.5};
+  // Of short runs many are needed; long ones waver less.
+  static constexpr int kManyRuns = 12;
+  static constexpr int kFewRuns = 4;
+  static constexpr Seconds kLongTime{0.5};
 
   struct Seen {
     int runs = 0;
