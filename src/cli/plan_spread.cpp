@@ -104,7 +104,7 @@ void plan_spread(const PlanSpreadArgs& args) {
   const std::string model = resolve_model(args.model);
   const NetworkUnderStudy network =
       study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());
-  Profile profile = load_profile_store(ProfileTimes::kWithinNetwork);
+  Profile profile = load_profile_store(ProfileTimes::kFromMemory);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
   fill_slowdowns(cluster, network, profile, args.runs);
@@ -113,7 +113,7 @@ void plan_spread(const PlanSpreadArgs& args) {
                               .deadline = Seconds{args.deadline_ms / 1e3},
                               .runs = args.runs};
   SpreadResult result = spread_network(network, cluster, request, profile, progress_bar("measure"));
-  merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
+  merge_into_profile_store(profile, ProfileTimes::kFromMemory);
   const double difference = check(network, result, args);
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
   save_plan(result.plan, args.file);
@@ -122,7 +122,7 @@ void plan_spread(const PlanSpreadArgs& args) {
   if (args.stage) {
     const StagedPlans staged = stage_plans(result.plan, network, cluster, request, profile,
                                            {.security = args.security}, progress_bar("stage"));
-    merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
+    merge_into_profile_store(profile, ProfileTimes::kFromMemory);
     out["staged"] = {{"bytes", staged.sent},
                      {"unreachable", staged.unreachable},
                      {"no_plan_without", staged.no_plan_without}};

@@ -137,7 +137,7 @@ Replan replan_of(const RunArgs& args, const LoadedPlan& running, Cluster& cluste
   NetworkUnderStudy network = study_network(load_model(model), model, running.plan.network);
   const SpreadRequest request{
       .objective = args.objective, .codec = args.codec, .deadline = running.plan.deadline};
-  Profile known = load_profile_store(ProfileTimes::kWithinNetwork);
+  Profile known = load_profile_store(ProfileTimes::kFromMemory);
   fill_slowdowns(cluster, network, known, request.runs);
   return make_replan(std::move(network), cluster, request, std::move(known), running);
 }

@@ -42,6 +42,11 @@ class Engine {
   // outputs own their memory. Thread-safe. Throws Error{kInvalid} that names the input for a wrong
   // type or shape.
   virtual std::vector<Tensor> run(std::span<const Tensor> inputs) = 0;
+
+  // Takes the weights that runs read where they are (of matrix products, not the laid out copies of
+  // convolutions) out of this machine's caches, as on a board, whose caches hold none of them. Does
+  // nothing where the engine or the processor cannot.
+  virtual void evict_weights() {}
 };
 
 // ONNX Runtime on the CPU. Large weights are shared with the graph's tensors for as long as the

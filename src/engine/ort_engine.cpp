@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "engine/engine.h"
 #include "engine/engine_error.h"
+#include "engine/evict.h"
 #include "engine/memory_budget.h"
 #include "graph/by_address.h"
 
@@ -173,6 +174,10 @@ class OrtEngine final : public Engine {
     } catch (const Ort::Exception& e) {
       throw engine_error(e.what(), name_, nullptr);
     }
+  }
+
+  void evict_weights() override {
+    for (const auto& [name, tensor] : weights_.stay) evict_from_caches(tensor.bytes());
   }
 
  private:

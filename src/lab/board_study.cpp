@@ -282,7 +282,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
                        .command = options.command,
                        .date = utc_date(),
                        .machine = result_machine()};
-  Profile profile = load_profile_store(ProfileTimes::kWithinNetwork);
+  Profile profile = load_profile_store(ProfileTimes::kFromMemory);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
   for (const std::string& name : scenario.models) {
@@ -301,7 +301,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
           results.rows.push_back(each.row(method));
         }
         write_document(options.folder / "results.json", to_json(results));
-        merge_into_profile_store(profile, ProfileTimes::kWithinNetwork);
+        merge_into_profile_store(profile, ProfileTimes::kFromMemory);
       }
   }
   write_document(options.folder / "results.json", to_json(results));

@@ -8,7 +8,6 @@
 #include "engine/verify.h"
 #include "graph/cost.h"
 #include "graph/graph.h"
-#include "lab/cache_pressure.h"
 
 namespace isthmus {
 namespace {
@@ -105,7 +104,7 @@ struct PartTimes {
 };
 
 // Runs after one to warm up: at least `runs`, and as many as take `at_least`, but for no longer
-// than ten times that. `before_run` is called with the inputs, and not counted.
+// than ten times that. `before_run` is called with the engine, and not counted.
 template <typename BeforeRun>
 PartTimes time_part(const Graph& part, int runs, Seconds at_least, const BeforeRun& before_run) {
   const auto engine = make_engine(part);
@@ -115,7 +114,7 @@ PartTimes time_part(const Graph& part, int runs, Seconds at_least, const BeforeR
   const Seconds end = system_clock().now() + 10 * at_least;
   Seconds sum{0};
   for (int i = 0; i < runs || (sum < at_least && system_clock().now() < end); ++i) {
-    before_run(inputs);
+    before_run(*engine);
     const Seconds wall_start = system_clock().now();
     const Seconds cpu_start = thread_cpu_time();
     engine->run(inputs);
@@ -138,7 +137,7 @@ PartProfile profile_of(const Graph& part, const PartTimes& times) {
 }  // namespace
 
 PartProfile measure_part(const Graph& part, int runs) {
-  const PartTimes times = time_part(part, runs, Seconds{0}, [](const auto&) {});
+  const PartTimes times = time_part(part, runs, Seconds{0}, [](Engine&) {});
   PartProfile profile = profile_of(part, times);
   profile.median = Seconds{quantile(times.wall, 0.5)};
   profile.p95 = Seconds{quantile(times.wall, 0.95)};
@@ -146,12 +145,11 @@ PartProfile measure_part(const Graph& part, int runs) {
   return profile;
 }
 
-PartProfile measure_within_network(const Graph& part, int runs, std::int64_t other_bytes) {
+PartProfile measure_from_memory(const Graph& part, int runs) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
   constexpr Seconds kAtLeast{0.02};
-  CachePressure others(other_bytes);
-  const PartTimes times = time_part(
-      part, runs, kAtLeast, [&](const std::vector<Tensor>& inputs) { others.apply(inputs); });
+  const PartTimes times =
+      time_part(part, runs, kAtLeast, [](Engine& engine) { engine.evict_weights(); });
   PartProfile profile = profile_of(part, times);
   profile.median = profile.cpu = Seconds{quantile(times.cpu, 0)};
   profile.p95 = Seconds{quantile(times.cpu, 0.95)};

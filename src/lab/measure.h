@@ -16,10 +16,11 @@ namespace isthmus {
 // on one thread, and CPU time.
 PartProfile measure_part(const Graph& part, int runs);
 
-// The same beside the network's other parts, whose weights are so many bytes
-// (lab/cache_pressure.h): by the least CPU time, which an emulated machine multiplies, too
+// The same with weights that come from memory, as those of a board do, whose caches hold none of
+// them; this machine's may hold a large dense layer from run to run, which makes it 1.4 times as
+// fast as it is among others. By the least CPU time, which an emulated machine multiplies, too
 // (serve/least_run.h), of `runs` runs and of as many as take 20 ms. It stands for the median.
-PartProfile measure_within_network(const Graph& part, int runs, std::int64_t other_bytes);
+PartProfile measure_from_memory(const Graph& part, int runs);
 
 // What parts and codecs of the plans cost on this machine, one thread: CPU time, which other load
 // on the machine disturbs least. Each part and each codec of a tensor is measured once, over all

@@ -7,7 +7,6 @@
 #include "codec/normalise.h"
 #include "core/hash.h"
 #include "engine/random_tensor.h"
-#include "graph/cost.h"
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
 #include "serve/blob_store.h"
@@ -100,15 +99,12 @@ class NetworkMeasurement::OfPlan {
 };
 
 NetworkMeasurement::NetworkMeasurement(const Graph& network, Profile& known, int runs)
-    : network_(network), known_(known), runs_(runs), bytes_(cost_of(network).weight_bytes) {}
+    : network_(network), known_(known), runs_(runs) {}
 
 const PartProfile& NetworkMeasurement::part(const Graph& part, const std::string& hash) {
   const auto found = known_.parts.find(hash);
   if (found != known_.parts.end()) return found->second;
-  // A spatial shard has all weights of its layer.
-  const std::int64_t others = std::max<std::int64_t>(0, bytes_ - cost_of(part).weight_bytes);
-  return known_.parts.emplace(hash, measure_within_network(as_held(part), runs_, others))
-      .first->second;
+  return known_.parts.emplace(hash, measure_from_memory(as_held(part), runs_)).first->second;
 }
 
 const CodecProfile& NetworkMeasurement::codec(const std::string& key, const Codec& codec,

@@ -15,7 +15,7 @@ namespace isthmus {
 
 class Codec;
 
-// What the parts of a network take on this machine, on one thread: as measure_within_network
+// What the parts of a network take on this machine, on one thread: as measure_from_memory
 // (lab/measure.h) says, of `runs` runs, with their weights where an agent has them; and the codecs
 // on their tensors. What `known` holds is not measured again, and what is new is added to it.
 class NetworkMeasurement {
@@ -39,8 +39,6 @@ class NetworkMeasurement {
   const Graph& network_;
   Profile& known_;
   const int runs_;
-  // Of the network's weights.
-  const std::int64_t bytes_;
 };
 
 }  // namespace isthmus

@@ -53,6 +53,7 @@ bool has_shards(const PipelinePlan& plan) {
 }  // namespace
 
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs) {
+  for (Machine& machine : cluster.machines) machine.weights_from_memory = true;
   if (!needs_slowdowns(cluster)) return;
   set_slowdowns(cluster, network.name, network.work,
                 NetworkMeasurement(network.graph, known, runs).whole());

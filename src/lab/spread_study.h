@@ -15,7 +15,8 @@
 namespace isthmus {
 
 // Gives every machine that has a device preset and no slowdown of its own the one for this network:
-// the whole is measured as its parts are and held against what was published (plan/devices.h).
+// the whole is measured as its parts are and held against what was published (plan/devices.h). All
+// are emulated with weights that come from memory, as they were measured.
 void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs);
 
 // What a plan does when frames come as fast as it takes them, and for one frame alone.

@@ -42,6 +42,7 @@ Machine machine_from_json(Fields fields) {
   machine.slowdown_given = fields.has("slowdown");
   machine.slowdown = fields.number("slowdown", machine.slowdown);
   machine.slowdown_is_estimate = fields.boolean("slowdown_is_estimate", false);
+  machine.weights_from_memory = fields.boolean("weights_from_memory", false);
   const std::int64_t cores = fields.integer("cores", 1);
   if (cores < 1 || cores > kMaxCores) fields.fail("cores", "must be 1 to 4096");
   machine.cores = static_cast<int>(cores);
@@ -96,6 +97,7 @@ Json to_json(const Machine& machine) {
   if (!machine.preset.empty()) json["preset"] = machine.preset;
   if (machine.slowdown_given || machine.slowdown != 1) json["slowdown"] = machine.slowdown;
   if (machine.slowdown_is_estimate) json["slowdown_is_estimate"] = true;
+  if (machine.weights_from_memory) json["weights_from_memory"] = true;
   if (machine.cores != 1) json["cores"] = machine.cores;
   if (machine.memory > 0) json["memory"] = machine.memory;
   if (machine.swap_bandwidth > 0) json["swap_bandwidth"] = machine.swap_bandwidth;

@@ -38,6 +38,9 @@ struct Machine {
   // for the network at hand.
   bool slowdown_given = false;
   bool slowdown_is_estimate = false;
+  // It is emulated as if weights came from memory at every run, and `slowdown` is against this
+  // machine doing the same (Engine::evict_weights). So are boards, whose caches hold none of them.
+  bool weights_from_memory = false;
   // Frames that it works on at the same time. The presets' published latencies are those of the
   // whole device, so it is 1 for them however many cores they have.
   int cores = 1;

@@ -28,7 +28,7 @@ std::string host_name() {
 }
 
 std::filesystem::path store_file(ProfileTimes times) {
-  const std::string kind = times == ProfileTimes::kWithinNetwork ? "-within-network" : "";
+  const std::string kind = times == ProfileTimes::kFromMemory ? "-from-memory" : "";
   return cache_folder() / "profiles" /
          (sha256(machine_fingerprint()).substr(0, 16) + kind + ".json");
 }

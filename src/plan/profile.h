@@ -15,7 +15,7 @@ namespace isthmus {
 // Measured on one machine, one thread.
 struct PartProfile {
   // Median and 95th percentile of `runs` runs after warm-up; CPU time of the median run. (Of a
-  // profile with ProfileTimes::kWithinNetwork the least CPU time stands for the median.)
+  // profile with ProfileTimes::kFromMemory the least CPU time stands for the median.)
   Seconds median{0};
   Seconds p95{0};
   Seconds cpu{0};
@@ -72,7 +72,7 @@ Profile merged(Profile older, const Profile& newer);
 // What stands for the time of a part; times of both kinds in one store could not be compared.
 enum class ProfileTimes : std::uint8_t {
   kMedian,         // Of its runs.
-  kWithinNetwork,  // As one of a network's parts (measure_within_network in lab/measure.h).
+  kFromMemory,  // With weights that come from memory (measure_from_memory in lab/measure.h).
 };
 
 // Kept under cache_folder()/profiles by machine and kind of times; a new measurement of a part

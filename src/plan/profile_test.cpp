@@ -45,9 +45,9 @@ TEST_F(ProfileStore, ReplacesWhatIsMeasuredAgainAndKeepsTheRest) {
 
 TEST_F(ProfileStore, KeepsTimesOfTwoKindsApart) {
   merge_into_profile_store(measured("a", 2));
-  merge_into_profile_store(measured("a", 1), ProfileTimes::kWithinNetwork);
+  merge_into_profile_store(measured("a", 1), ProfileTimes::kFromMemory);
   EXPECT_DOUBLE_EQ(load_profile_store().parts.at("a").median.count(), 2);
-  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kWithinNetwork).parts.at("a").median.count(),
+  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kFromMemory).parts.at("a").median.count(),
                    1);
 }
 

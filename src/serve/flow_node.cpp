@@ -19,7 +19,11 @@ DeploymentId deployment_of(const FrameKey& key) { return {key.source, key.epoch}
 }  // namespace
 
 FlowNode::FlowNode(FlowNodeOptions options, NextHops& hops, Clock& clock)
-    : options_(std::move(options)), hops_(hops), clock_(clock), slowdown_(options_.slowdown) {
+    : options_(std::move(options)),
+      hops_(hops),
+      clock_(clock),
+      slowdown_(options_.slowdown),
+      weights_from_memory_(options_.weights_from_memory) {
   set_cores(std::max(1, options_.cores));
   if (&clock_ == &system_clock()) timer_ = std::thread([this] { keep_time(); });
 }

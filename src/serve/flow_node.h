@@ -76,6 +76,7 @@ struct FlowNodeOptions {
   int cores = 1;
   // How many times slower than this machine it shall seem: all CPU time is held back.
   double slowdown = 1;
+  bool weights_from_memory = false;
   // Frames of one part that one run may take, where its batch is free and several sources feed it.
   int max_batch = 8;
   // Called after every run of a part, on the worker's thread.
@@ -100,7 +101,10 @@ class FlowNode {
   std::vector<std::shared_ptr<const Deployment>> deployments() const;
 
   // The emulated machine may change with a deployment.
-  void set_slowdown(double slowdown) { slowdown_ = slowdown; }
+  void set_emulation(double slowdown, bool weights_from_memory) {
+    slowdown_ = slowdown;
+    weights_from_memory_ = weights_from_memory;
+  }
   double slowdown() const { return slowdown_; }
   // At least so many frames run at the same time from now on.
   void set_cores(int cores);
@@ -220,6 +224,7 @@ class FlowNode {
   NextHops& hops_;
   Clock& clock_;
   std::atomic<double> slowdown_;
+  std::atomic<bool> weights_from_memory_;
   NodeCounters counters_;
 
   mutable std::mutex mutex_;

@@ -115,6 +115,7 @@ void add_machines(Generation& generation, const GenerationSpec& spec, const Load
     request.set_plan(to_json(plan.plan).dump());
     request.set_machine(machine.name);
     request.set_slowdown(machine.slowdown);
+    request.set_weights_from_memory(machine.weights_from_memory);
     request.set_cores(static_cast<std::uint32_t>(std::max(1, machine.cores)));
     request.set_memory(machine.memory);
     request.set_seed(spec.seed);

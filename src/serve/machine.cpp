@@ -152,7 +152,7 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   for (const DeployedPart& part : deployment->parts)
     if (part.held) parts_.feed(part.held, deployment->id.source);
   connect_peers(request, *deployment);
-  node_.set_slowdown(std::max(1.0, request.slowdown()));
+  node_.set_emulation(std::max(1.0, request.slowdown()), request.weights_from_memory());
   node_.set_cores(std::clamp(static_cast<int>(request.cores()), 1, 64));
   node_.deploy(deployment);
   log_info("holds plan " + deployment->plan.name + " (" + std::to_string(deployment->id.epoch) +

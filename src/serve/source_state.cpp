@@ -46,9 +46,12 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
       [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), false); });
   local_return = std::make_shared<IntoSource>(
       [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), true); });
-  node = std::make_unique<FlowNode>(
-      FlowNodeOptions{.cores = std::max(1, self.cores), .slowdown = self.slowdown}, *this, clock);
-  local_node = std::make_unique<FlowNode>(FlowNodeOptions{.slowdown = self.slowdown}, *this, clock);
+  FlowNodeOptions node_options{.cores = std::max(1, self.cores),
+                               .slowdown = self.slowdown,
+                               .weights_from_memory = self.weights_from_memory};
+  node = std::make_unique<FlowNode>(node_options, *this, clock);
+  node_options.cores = 1;
+  local_node = std::make_unique<FlowNode>(node_options, *this, clock);
   trace.origin = "runtime";
   trace.plan = ladder.empty() ? "" : ladder.front().plan.name;
   if (options.replan) rungs = ladder;
