@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/inspect_shards.h"
 #include "cli/inspect_student.h"
 #include "core/deflate.h"
 #include "core/json.h"
@@ -29,6 +30,7 @@ struct InspectArgs {
   std::string image = "signs";
   std::string student;
   StudentSpec design;
+  int shards = 0;
   bool json = false;
 };
 
@@ -176,13 +178,18 @@ void run(const InspectArgs& args) {
   } else {
     Graph graph = load_model(resolve_model(network_file(args.model)));
     if (!cost_of(graph).unknown.empty()) fill_shapes_by_running(graph);
-    result = is_student ? inspect_design(graph, args.model, args.student, args.design)
-                        : describe(graph, args);
+    if (args.shards > 0)
+      result = inspect_shards(graph, args.model, args.shards);
+    else
+      result = is_student ? inspect_design(graph, args.model, args.student, args.design)
+                          : describe(graph, args);
   }
   if (args.json)
     std::cout << result.dump(2) << '\n';
   else if (is_student)
     print_student(result);
+  else if (args.shards > 0)
+    print_shards(result);
   else
     print_network(result, args);
 }
@@ -218,6 +225,11 @@ void add_inspect_command(CLI::App& app) {
   command->add_flag("--cuts", args->cuts,
                     "List the single tensors at which the network can be cut");
   command->add_flag("--zip", args->zip, "Also the size of each output after zip, for one image");
+  command
+      ->add_option("--shards", args->shards,
+                   "What each layer takes when so many machines share it, in every way to cut it")
+      ->check(CLI::Range(2, 64))
+      ->excludes("--cuts", "--zip");
   command->add_option("--image", args->image, "The image for --zip: a data set, folder or file")
       ->capture_default_str();
   add_design_options(command, *args);

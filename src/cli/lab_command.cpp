@@ -32,6 +32,8 @@ void run_board_scenario(const LabArgs& args, const Json& document) {
   if (!args.data.empty()) scenario.data = args.data;
   const std::filesystem::path folder(args.folder);
   std::filesystem::create_directories(folder);
+  // Of a run before, whose results are replaced from now on.
+  std::filesystem::remove(folder / "report.md");
   const BoardResults results = run_boards(scenario, lab_options(folder, args.command()));
   write_file(folder / "report.md", boards_markdown(results));
   if (args.json)

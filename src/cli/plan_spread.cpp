@@ -13,6 +13,7 @@
 #include "core/statistics.h"
 #include "core/text.h"
 #include "lab/frames.h"
+#include "lab/spread_check.h"
 #include "lab/spread_study.h"
 #include "lab/stage_plans.h"
 #include "pipeline/explain.h"
@@ -68,6 +69,9 @@ void print(const Json& out, const PlanSpreadArgs& args) {
   fmt::print("{}: {:.3g} frames a second, {} for one frame alone -> {}\n",
              out["plan"].get<std::string>(), out["throughput"].get<double>(),
              format_seconds(out["latency_ms"].get<double>() / 1e3), args.file);
+  if (out.contains("answer_relative_difference"))
+    fmt::print("scores differ from the whole network's by up to {:.2g} % of the largest\n",
+               100 * out["answer_relative_difference"].get<double>());
   if (out.contains("staged")) print_staged(out["staged"]);
   if (!args.explain) return;
   for (const Json& line : out["why"]) fmt::print("  {}\n", line.get<std::string>());
@@ -76,25 +80,6 @@ void print(const Json& out, const PlanSpreadArgs& args) {
   if (out.contains("estimate_over_measured"))
     fmt::print("  shards were estimated at {:.2f} of their measured times (median)\n",
                out["estimate_over_measured"]["median"].get<double>());
-}
-
-// The whole against the parts, which must be equal.
-double check(const NetworkUnderStudy& network, const SpreadResult& result,
-             const PlanSpreadArgs& args) {
-  const std::string images =
-      args.images.empty() ? frames_from("signs", network.input) : args.images;
-  const InputSource inputs = frame_inputs(network.graph, network.model, images, args.checked);
-  const Partition partition =
-      staged_partition(network.graph, stage_specs(result.problem, result.pipeline));
-  VerifyOptions options;
-  options.expected_images = args.checked;
-  const VerifyResult verified =
-      verify_partition(network.graph, partition, inputs, options, progress_bar("check"));
-  if (!verified.equal)
-    throw Error(ErrorKind::kInvalid,
-                fmt::format("the parts differ from {}: first at tensor {}, by {:.3g}", args.model,
-                            verified.first_difference, verified.max_relative_difference));
-  return verified.max_relative_difference;
 }
 
 }  // namespace
@@ -114,11 +99,15 @@ void plan_spread(const PlanSpreadArgs& args) {
                               .runs = args.runs};
   SpreadResult result = spread_network(network, cluster, request, profile, progress_bar("measure"));
   merge_into_profile_store(profile, ProfileTimes::kFromMemory);
-  const double difference = check(network, result, args);
+  const SpreadCheck check = check_spread(
+      network, result, cluster.source,
+      args.images.empty() ? frames_from("signs", network.input) : args.images, args.checked,
+      /*clips=*/{}, progress_bar("check"));
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
   save_plan(result.plan, args.file);
   Json out = describe(result, cluster, args.objective);
-  out["max_relative_difference"] = difference;
+  out["max_relative_difference"] = check.parts;
+  if (check.answer) out["answer_relative_difference"] = *check.answer;
   if (args.stage) {
     const StagedPlans staged = stage_plans(result.plan, network, cluster, request, profile,
                                            {.security = args.security}, progress_bar("stage"));

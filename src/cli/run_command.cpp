@@ -16,6 +16,7 @@
 #include "lab/frames.h"
 #include "lab/replan.h"
 #include "lab/summary.h"
+#include "plan/replanning.h"
 #include "serve/source.h"
 #include "zoo/zoo.h"
 
@@ -77,6 +78,28 @@ void print_summary(const RunSummary& summary) {
                100.0 * static_cast<double>(summary.hits) / static_cast<double>(summary.known),
                100 * interval.low, 100 * interval.high);
   }
+}
+
+// What the machines last reported of the plan that frames took at the end.
+Json describe_machines(const Statistics& statistics, const Cluster& cluster) {
+  const auto waiting = waiting_frames(statistics);
+  Plan plan;
+  plan.parts = statistics.parts;
+  Json machines = Json::object();
+  for (const auto& [name, busy] : machine_load(plan, cluster, statistics, 1)) {
+    machines[name] = {{"busy_ms", 1e3 * busy.count()}};
+    if (const auto found = waiting.find(name); found != waiting.end())
+      machines[name]["waiting_frames"] = found->second;
+  }
+  return machines;
+}
+
+void print_machines(const Json& machines) {
+  if (machines.size() < 2) return;
+  fmt::print("each frame kept the machines busy for, and found waiting there\n");
+  for (const auto& [name, machine] : machines.items())
+    fmt::print("  {:<8} {:>9.2f} ms {:>6.1f} frames\n", name, machine["busy_ms"].get<double>(),
+               machine.value("waiting_frames", 0.0));
 }
 
 // Feeds frames until there are no more, the time is over, or Ctrl-C.
@@ -165,14 +188,21 @@ void run(RunArgs& args) {
     last = scores;
   });
   drain(source, args.options.deadline.value_or(ladder.front().plan.deadline));
+  // Before the source stops and forgets.
+  const Json machines = describe_machines(source.statistics(), cluster);
   const Trace trace = source.stop();
   if (!args.trace.empty()) write_document(args.trace, to_json(trace));
   const RunSummary summary = summarise(trace, cluster.machine(cluster.source));
+  Json out = to_json(summary);
+  out["machines"] = machines;
   if (args.json)
-    std::cout << to_json(summary).dump(2) << '\n';
+    std::cout << out.dump(2) << '\n';
   else if (images.count == 1 && !last.empty())
     print_best(last, ladder.front().plan.labels);
-  if (!args.json) print_summary(summary);
+  if (!args.json) {
+    print_summary(summary);
+    print_machines(machines);
+  }
   check_interrupt();
 }
 

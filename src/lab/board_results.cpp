@@ -34,6 +34,7 @@ Json to_json(const BoardRow& row) {
   if (row.p50_ms > 0) json["p50_ms"] = row.p50_ms;
   if (row.p95_ms > 0) json["p95_ms"] = row.p95_ms;
   if (row.difference) json["max_relative_difference"] = *row.difference;
+  if (row.answer_difference) json["answer_relative_difference"] = *row.answer_difference;
   if (!row.real_failure.empty()) json["real_failure"] = row.real_failure;
   if (row.confirmed) {
     json["real"] = to_json(row.confirmed->real);
@@ -61,6 +62,7 @@ Json to_json(const BoardResults& results) {
           {"title", results.title},
           {"command", results.command},
           {"date", results.date},
+          {"complete", results.complete},
           {"machine",
            {{"name", results.machine.name},
             {"cpu", results.machine.cpu},

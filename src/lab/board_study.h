@@ -44,6 +44,8 @@ struct BoardRow {
   double p95_ms = 0;
   // Against the whole, where it was verified.
   std::optional<double> difference;
+  // The same of the answers with codecs between the boards that lose something.
+  std::optional<double> answer_difference;
   // On processes, and the same frames in virtual time.
   std::optional<BoardConfirmation> confirmed;
   // Why it was not, where it should have been.
@@ -65,6 +67,8 @@ struct BoardResults {
   std::string command;
   std::string date;
   ResultMachine machine;
+  // False while it runs, and where it was stopped.
+  bool complete = false;
   std::vector<BoardRow> rows;
   std::vector<BoardLayer> layers;
 
@@ -76,7 +80,7 @@ struct BoardResults {
 // Schema isthmus.board-results/1.
 Json to_json(const BoardResults& results);
 
-// Plays a scenario and writes results.json into the folder.
+// Plays a scenario and writes results.json into the folder, after each number of boards.
 BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options);
 
 }  // namespace isthmus

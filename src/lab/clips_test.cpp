@@ -1,10 +1,14 @@
 #include "lab/clips.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "data/image_file.h"
 #include "data/preprocess.h"
+#include "data/signs.h"
 
 namespace isthmus {
 namespace {
@@ -25,6 +29,23 @@ TEST(OpenClips, PutsEveryStrideThImageInItsPlace) {
     for (const std::size_t pixel : {std::size_t{0}, std::size_t{300}})
       EXPECT_EQ(clip.values<float>()[(channel * 4 + 2) * 576 + pixel],
                 image.values<float>()[channel * 576 + pixel]);
+}
+
+TEST(OpenClips, TakesTheImagesOfAFolderInOrder) {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 9; ++i)
+    write_image(folder.path() / fmt::format("frame{}.png", i), draw_sign(i % 4, 1));
+  const ImageSet clips = open_clips(folder.path().string(), kInput, {.length = 4, .stride = 2});
+  // A second clip would need 16 images.
+  ASSERT_EQ(clips.count, 1);
+  const Tensor clip = clips.get(0).image;
+  for (const int place : {1, 3}) {
+    const Tensor image =
+        prepare_image(draw_sign(place * 2 % 4, 1), {.width = 24, .height = 24});
+    EXPECT_EQ(clip.values<float>()[static_cast<std::size_t>(place) * 576 + 300],
+              image.values<float>()[300])
+        << place;
+  }
 }
 
 TEST(OpenClips, SaysWhatDoesNotFit) {

@@ -147,7 +147,7 @@ PartProfile measure_part(const Graph& part, int runs) {
 
 PartProfile measure_from_memory(const Graph& part, int runs) {
   // Of a part of a millisecond three runs may all be half as long again as its least.
-  constexpr Seconds kAtLeast{0.02};
+  constexpr Seconds kAtLeast{0.05};
   const PartTimes times =
       time_part(part, runs, kAtLeast, [](Engine& engine) { engine.evict_weights(); });
   PartProfile profile = profile_of(part, times);

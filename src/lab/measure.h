@@ -19,7 +19,7 @@ PartProfile measure_part(const Graph& part, int runs);
 // The same with weights that come from memory, as those of a board do, whose caches hold none of
 // them; this machine's may hold a large dense layer from run to run, which makes it 1.4 times as
 // fast as it is among others. By the least CPU time, which an emulated machine multiplies, too
-// (serve/least_run.h), of `runs` runs and of as many as take 20 ms. It stands for the median.
+// (serve/least_run.h), of `runs` runs and of as many as take 50 ms. It stands for the median.
 PartProfile measure_from_memory(const Graph& part, int runs);
 
 // What parts and codecs of the plans cost on this machine, one thread: CPU time, which other load

@@ -37,6 +37,14 @@ CodecProfile measure_codec(const Codec& codec, const Tensor& tensor, int runs) {
   return profile;
 }
 
+Tensor any_image(const PlanInput& input) {
+  return random_tensor(DType::kU8, {input.height, input.width, 3}, /*seed=*/1);
+}
+
+Normalization normalization_of(const PlanInput& input) {
+  return {.scale = input.scale, .mean = input.mean, .std = input.std};
+}
+
 Tensor random_like(const Value& value) {
   Shape shape = value.shape;
   if (!shape.empty() && shape[0] < 0) shape[0] = 1;
@@ -80,9 +88,8 @@ class NetworkMeasurement::OfPlan {
 
  private:
   void input(const PlanEdge& edge) {
-    const Tensor image = random_tensor(DType::kU8, {plan_.input.height, plan_.input.width, 3}, 1);
-    const Normalization normalization{
-        .scale = plan_.input.scale, .mean = plan_.input.mean, .std = plan_.input.std};
+    const Tensor image = any_image(plan_.input);
+    const Normalization normalization = normalization_of(plan_.input);
     const std::string normalise_name = normalise_key(plan_, edge);
     if (!network_.known_.codecs.contains(normalise_name))
       network_.known_.codecs[normalise_name].encode =
@@ -131,6 +138,16 @@ std::vector<MeasuredUnit> NetworkMeasurement::units(const std::vector<std::strin
       progress(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(units.size()));
   }
   return measured;
+}
+
+CodecProfile NetworkMeasurement::input(const PlanInput& input, const std::string& codec_name) {
+  const auto wire = make_codec(codec_spec_from_string(codec_name));
+  if (input.width == 0)
+    return measure_codec(*wire, random_tensor(DType::kF32, input.shape, /*seed=*/1), runs_);
+  const Tensor image = any_image(input);
+  CodecProfile profile = measure_codec(*wire, image, runs_);
+  profile.decode += least_time(runs_, [&] { normalise(image, normalization_of(input)); });
+  return profile;
 }
 
 void NetworkMeasurement::plan(const LoadedPlan& plan) {

@@ -27,6 +27,8 @@ class NetworkMeasurement {
   // The units of the network, and the codec on the tensor behind each.
   std::vector<MeasuredUnit> units(const std::vector<std::string>& units,
                                   const std::string& codec_name, const Progress& progress = {});
+  // The codec on the network's input; in `decode`, with what makes it from an image. Not kept.
+  CodecProfile input(const PlanInput& input, const std::string& codec_name);
   // Parts and codecs of a plan over many boards, for prediction and simulation.
   void plan(const LoadedPlan& plan);
 

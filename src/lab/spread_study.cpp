@@ -120,11 +120,14 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
                             const SpreadRequest& request, Profile& known, const Progress& progress,
                             WorkRegression* regression) {
   const std::vector<std::string> units = pipeline_units(network.graph);
-  const auto measured =
-      NetworkMeasurement(network.graph, known, request.runs).units(units, request.codec, progress);
-  UnitOptions options{.machines = static_cast<int>(cluster.machines.size()) - 1,
-                      .codec = request.codec,
-                      .input_bytes = input_bytes_of(network.input, request.image_codec)};
+  NetworkMeasurement measurement(network.graph, known, request.runs);
+  const auto measured = measurement.units(units, request.codec, progress);
+  UnitOptions options{
+      .machines = static_cast<int>(cluster.machines.size()) - 1,
+      .codec = request.codec,
+      .input_bytes = input_bytes_of(network.input, request.image_codec),
+      .input = measurement.input(network.input,
+                                 network.input.width > 0 ? request.image_codec : request.codec)};
   std::vector<WorkSample> samples;
   for (std::size_t i = 0; i < units.size(); ++i)
     samples.push_back({work_of(unit_graph(network.graph, units, i)), measured[i].part.median});
@@ -136,15 +139,38 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
 
 namespace {
 
+// A stage's option that its shares cannot be cut by: options are tried with equal shares only.
+std::optional<std::size_t> impossible_option(const Graph& graph, const PipelineProblem& problem,
+                                             const PipelinePlan& pipeline) {
+  std::string from;
+  const auto stages = stage_specs(problem, pipeline);
+  for (std::size_t s = 0; s < stages.size(); ++s) {
+    if (shard_problem(graph, from, stages[s])) return pipeline.stages[s].option;
+    from = stages[s].until;
+  }
+  return std::nullopt;
+}
+
+SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
+                    const SpreadRequest& request, PipelineProblem problem, const PlanPipeline& plan,
+                    Profile& known) {
+  PipelinePlan pipeline = plan(problem);
+  while (const auto option = impossible_option(network.graph, problem, pipeline)) {
+    problem.shards.erase(problem.shards.begin() + static_cast<std::ptrdiff_t>(*option));
+    pipeline = plan(problem);
+  }
+  return spread_as(network, cluster, request, problem, pipeline, known);
+}
+
 SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PlanPipeline& plan, Profile& known) {
-  SpreadResult best = spread_as(network, cluster, request, problem, plan(problem), known);
+  SpreadResult best = spread(network, cluster, request, problem, plan, known);
   // Units were measured one by one: without shards nothing was estimated.
   for (int round = 0; round < request.rounds && has_shards(best.pipeline); ++round) {
-    const PipelineProblem corrected =
-        with_measured_shards(best.problem, best.pipeline, part_times(best, known));
-    SpreadResult next = spread_as(network, cluster, request, corrected, plan(corrected), known);
+    SpreadResult next = spread(
+        network, cluster, request,
+        with_measured_shards(best.problem, best.pipeline, part_times(best, known)), plan, known);
     if (value_of(next.outcome, request.objective) >= value_of(best.outcome, request.objective))
       break;
     best = std::move(next);

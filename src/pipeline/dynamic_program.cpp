@@ -198,9 +198,11 @@ std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& pro
   const PipelineCosts plain(problem, cluster);
   const auto classes = alike_machines(plain, plain.workers());
   if (counts_of(classes) > kMostCounts)
-    throw Error(ErrorKind::kUnsupported,
-                "exact planning takes at most 16 different machines, not " +
-                    std::to_string(classes.size()) + " kinds of them");
+    throw Error(
+        ErrorKind::kUnsupported,
+        "exact planning takes machines of few kinds (16 machines that all differ, more where "
+        "some are alike), not " +
+            std::to_string(classes.size()) + " kinds of as many as these");
   const PipelineCosts costs(problem, cluster, classes);
   ContiguousPipelines pipelines(costs, classes);
   double high = std::numeric_limits<double>::max();

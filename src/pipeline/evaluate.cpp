@@ -20,6 +20,23 @@ struct Seating {
   std::vector<SeatedStage> stages;
 };
 
+// "" for a stage that is right behind one that ended before unit `next`. `sum`: of its shares.
+std::string what_is_wrong(const PipelineProblem& problem, const PipelineStage& stage,
+                          std::size_t next, double sum) {
+  if (stage.first != next) return fmt::format("does not begin at unit {}", next);
+  if (stage.last < stage.first || stage.last >= problem.units.size())
+    return "ends before it begins, or behind the network";
+  if (stage.machines.empty()) return "has no machine";
+  if (std::abs(sum - 1) > 1e-6) return fmt::format("has shares that add up to {:.3g}, not 1", sum);
+  if (stage.mode == StageMode::kSingle && stage.machines.size() > 1)
+    return "is on several machines, but neither in shards nor replicated";
+  if (stage.mode != StageMode::kShards) return "";
+  if (stage.option >= problem.shards.size() || problem.shards[stage.option].first != stage.first ||
+      problem.shards[stage.option].last != stage.last)
+    return "is in shards of other units";
+  return "";
+}
+
 Seating seating_of(const PipelineCosts& costs, const Cluster& cluster, const PipelinePlan& plan) {
   Seating seating;
   std::size_t next = 0;
@@ -32,11 +49,10 @@ Seating seating_of(const PipelineCosts& costs, const Cluster& cluster, const Pip
       seats.push_back({.machine = index, .share = stage.shares.at(k)});
       sum += stage.shares[k];
     }
-    if (stage.first != next || stage.last < stage.first || seats.empty() ||
-        std::abs(sum - 1) > 1e-6 || (stage.mode == StageMode::kSingle && seats.size() > 1))
-      throw Error(ErrorKind::kInvalid,
-                  fmt::format("a pipeline stage of units {} to {} on {} machines that take {:.3g}",
-                              stage.first, stage.last, seats.size(), sum));
+    const std::string wrong = what_is_wrong(costs.problem(), stage, next, sum);
+    if (!wrong.empty())
+      throw Error(ErrorKind::kInvalid, fmt::format("the pipeline's stage of units {} to {} {}",
+                                                   stage.first, stage.last, wrong));
     next = stage.last + 1;
     seating.seats.push_back(std::move(seats));
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -89,6 +90,25 @@ std::string indivisible(const PipelineProblem& problem, const PipelinePlan& plan
       "{} takes {} on {} and {}", problem.units[stage->first].until,
       format_seconds(stage->period.count()), stage->machines[0],
       shared ? "sharing it would not pay for its messages" : "has no way to be shared");
+}
+
+// The layers worth sharing that cannot be, those with one reason together.
+std::vector<std::string> kept_whole(const PipelineProblem& problem) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> by_reason;
+  for (const PipelineUnit& unit : problem.units) {
+    if (unit.kept_whole.empty()) continue;
+    auto found =
+        std::ranges::find(by_reason, unit.kept_whole, &decltype(by_reason)::value_type::first);
+    if (found == by_reason.end()) {
+      by_reason.push_back({unit.kept_whole, {}});
+      found = std::prev(by_reason.end());
+    }
+    found->second.push_back(unit.until);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [reason, names] : by_reason)
+    lines.push_back(fmt::format("kept whole: {} ({})", list(names), reason));
+  return lines;
 }
 
 // All bytes of the messages of a tensor that goes into stage `s` for one frame.
@@ -209,6 +229,7 @@ std::vector<std::string> explain_pipeline(const PipelineProblem& problem, const 
   lines.push_back(speed_up_line(speed));
   for (const std::string& reason : reasons_for_no_more(problem, cluster, plan, speed, objective))
     lines.push_back("not more: " + reason);
+  for (std::string& line : kept_whole(problem)) lines.push_back(std::move(line));
   const auto idle = idle_machines(problem, cluster, plan);
   lines.push_back(idle.empty() ? "every machine has work"
                                : "idle, as they would not make it faster: " + list(idle));

@@ -44,6 +44,14 @@ TEST(ExplainPipeline, NamesTheLayerThatCannotBeDivided) {
   EXPECT_TRUE(has(text, "idle, as they would not make it faster: board2")) << text;
 }
 
+TEST(ExplainPipeline, NamesLayersThatAreKeptWholeByTheReason) {
+  PipelineProblem problem = pair(1000);
+  problem.units[0].kept_whole = problem.units[1].kept_whole = "Einsum_3 (Einsum) cannot be cut";
+  EXPECT_TRUE(has(explained(problem, boards({1, 1})),
+                  "kept whole: conv1, fc (Einsum_3 (Einsum) cannot be cut)"));
+  EXPECT_FALSE(has(explained(pair(1000), boards({1, 1})), "kept whole"));
+}
+
 TEST(ExplainPipeline, NamesTheEdgeThatForbidsMore) {
   // Half a minute at 94.1 Mb/s.
   const std::string text = explained(pair(350'000'000), boards({1, 1}));

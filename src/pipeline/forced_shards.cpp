@@ -30,38 +30,44 @@ double traffic(const ShardOption& option, int shards) {
   return shards * (option.in_bytes.at(1.0 / shards) + option.out_bytes.at(1.0 / shards));
 }
 
-}  // namespace
-
-bool holds(const PipelineCosts& costs, const SeatedStage& stage) {
-  return std::ranges::all_of(stage.seats,
-                             [&](const Seat& seat) { return holds(costs, stage, seat); });
+bool fits_whole(const PipelineCosts& costs, std::size_t unit,
+                const std::vector<std::size_t>& workers) {
+  return std::ranges::any_of(workers, [&](std::size_t worker) {
+    return holds(costs, {.first = unit, .last = unit}, {.machine = worker});
+  });
 }
 
-std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& costs) {
-  const auto& problem = costs.problem();
-  std::vector<std::size_t> workers = costs.workers();
-  std::vector<std::optional<ForcedShards>> forced(problem.units.size());
-  for (std::size_t i = 0; i < problem.units.size(); ++i) {
-    if (std::ranges::any_of(workers, [&](std::size_t worker) {
-          return holds(costs, {.first = i, .last = i}, {.machine = worker});
-        }))
-      continue;
-    for (std::size_t o = 0; o < problem.shards.size(); ++o) {
-      const ShardOption& option = problem.shards[o];
-      if (option.first > i || option.last < i) continue;
-      const int shards = fewest(costs, o, workers);
-      auto& best = forced[option.first];
-      if (shards == 0) continue;
-      if (!best || shards < best->shards ||
-          (shards == best->shards &&
-           traffic(option, shards) < traffic(problem.shards[best->option], shards)))
-        best = {o, shards};
-    }
+// Of the options that cover the unit and no unit before `from`.
+std::optional<ForcedShards> cheapest(const PipelineCosts& costs, std::size_t unit, std::size_t from,
+                                     const std::vector<std::size_t>& workers) {
+  const auto& options = costs.problem().shards;
+  std::optional<ForcedShards> best;
+  for (std::size_t o = 0; o < options.size(); ++o) {
+    if (options[o].first > unit || options[o].last < unit || options[o].first < from) continue;
+    const int shards = fewest(costs, o, workers);
+    if (shards == 0) continue;
+    if (!best || shards < best->shards ||
+        (shards == best->shards &&
+         traffic(options[o], shards) < traffic(options[best->option], shards)))
+      best = ForcedShards{o, shards};
   }
-  // Options that overlap with one before are dropped.
-  for (std::size_t i = 0; i < forced.size(); ++i) {
-    if (!forced[i]) continue;
-    for (std::size_t k = i + 1; k <= problem.shards[forced[i]->option].last; ++k) forced[k].reset();
+  return best;
+}
+
+}  // namespace
+
+std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& costs,
+                                                       const std::vector<std::size_t>& workers) {
+  std::vector<std::optional<ForcedShards>> forced(costs.problem().units.size());
+  // Units before it are covered, or need nothing.
+  std::size_t next = 0;
+  for (std::size_t unit = 0; unit < forced.size(); ++unit) {
+    if (unit < next || fits_whole(costs, unit, workers)) continue;
+    const auto best = cheapest(costs, unit, next, workers);
+    if (!best) continue;
+    const ShardOption& option = costs.problem().shards[best->option];
+    forced[option.first] = best;
+    next = option.last + 1;
   }
   return forced;
 }

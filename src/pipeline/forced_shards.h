@@ -7,17 +7,16 @@
 
 namespace isthmus {
 
-// Units that no machine's memory holds, swapping or not, and the cheapest way to share them (the
+// Units that none of the machines holds without swapping, and the cheapest way to share them (the
 // fewest shards that fit, then the fewest bytes).
 struct ForcedShards {
   std::size_t option = 0;
   int shards = 2;
 };
 
-// By first unit; nothing where the unit fits, or where no option helps.
-std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& costs);
-
-// Whether the machines of the seats hold the stage without swapping.
-bool holds(const PipelineCosts& costs, const SeatedStage& stage);
+// By the first unit of the option, which no other overlaps; nothing where the unit fits one of the
+// `workers` (indices of machines), or where no option helps.
+std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& costs,
+                                                       const std::vector<std::size_t>& workers);
 
 }  // namespace isthmus

@@ -33,6 +33,8 @@ struct PipelineUnit {
   std::int64_t out_bytes = 0;
   Seconds encode{0};
   Seconds decode{0};
+  // Why machines cannot work on it together, where they could not in any way that was tried.
+  std::string kept_whole;
 };
 
 // Units [first, last] on which several machines can work together. All Linear fields are those of

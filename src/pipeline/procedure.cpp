@@ -14,15 +14,21 @@ namespace {
 constexpr int kHalvings = 50;
 constexpr int kDraws = 500;
 
+// All machines but the source, which may be a worker, too.
+std::vector<std::size_t> boards_of(const PipelineCosts& costs) {
+  std::vector<std::size_t> boards = costs.workers();
+  std::erase(boards, costs.source());
+  return boards;
+}
+
 // Step 2 of Procedure 1.
 class EqualGroups {
  public:
   explicit EqualGroups(const PipelineCosts& costs)
       : costs_(costs),
         units_(costs.problem().units.size()),
-        forced_(forced_shards(costs)),
-        workers_(costs.workers()) {
-    std::erase(workers_, costs.source());
+        workers_(boards_of(costs)),
+        forced_(forced_shards(costs, workers_)) {
     std::ranges::stable_sort(workers_, std::ranges::greater{},
                              [&](std::size_t worker) { return costs.speed(worker); });
   }
@@ -121,8 +127,8 @@ class EqualGroups {
 
   const PipelineCosts& costs_;
   const std::size_t units_;
-  const std::vector<std::optional<ForcedShards>> forced_;
   std::vector<std::size_t> workers_;
+  const std::vector<std::optional<ForcedShards>> forced_;
   double target_ = 0;
   std::size_t next_ = 0;
   PipelinePlan plan_;
@@ -136,10 +142,9 @@ void shuffle(std::vector<T>& values, Rng& rng) {
 // One draw; nothing if there are too few machines.
 std::optional<PipelinePlan> drawn(const PipelineCosts& costs, Rng& rng) {
   const auto& problem = costs.problem();
-  std::vector<std::size_t> machines = costs.workers();
-  std::erase(machines, costs.source());
+  std::vector<std::size_t> machines = boards_of(costs);
   shuffle(machines, rng);
-  const auto forced = forced_shards(costs);
+  const auto forced = forced_shards(costs, machines);
   // Stages without their machines; where a further cut could be; machines that are needed.
   std::vector<SeatedStage> stages;
   std::vector<std::size_t> cuts;

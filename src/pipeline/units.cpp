@@ -19,6 +19,12 @@ namespace {
 constexpr double kCopyBandwidth = 2e9;
 constexpr std::array kKinds = {ShardKind::kChannel, ShardKind::kSpatial, ShardKind::kInput};
 
+bool has_groups(const Graph& run) {
+  return std::ranges::any_of(run.nodes, [](const Node& node) {
+    return node.op == "Conv" && node.integer("group", 1) > 1;
+  });
+}
+
 bool only_renames(const Graph& graph, const GraphIndex& index, const std::string& tensor) {
   const auto producer = index.producer.at(tensor);
   if (producer < 0) return true;
@@ -42,10 +48,15 @@ class ProblemBuilder {
 
   PipelineProblem build() {
     for (std::size_t i = 0; i < ends_.size(); ++i) add_unit(i);
-    problem_.in_bytes = options_.input_bytes + static_cast<std::int64_t>(kFrameHeaderBytes);
+    problem_.in_bytes = options_.input_bytes + header();
+    problem_.in_encode = options_.input.encode;
+    problem_.in_decode = options_.input.decode;
     for (std::size_t first = 0; first < units_.size(); ++first) {
       if (units_[first].seconds < options_.least_share * total_ && !is_big(first)) continue;
       for (const ShardKind kind : kKinds) add_option(first, first, kind);
+      if (problem_.shards.empty() || problem_.shards.back().last != first ||
+          problem_.shards.back().first != first)
+        problem_.units[first].kept_whole = why_whole(first);
       if (first > 0) add_option(first - 1, first, ShardKind::kInput);
       for (std::size_t last = first + 1;
            last < std::min(units_.size(), first + static_cast<std::size_t>(options_.fuse)); ++last)
@@ -96,6 +107,25 @@ class ProblemBuilder {
            0.1 * static_cast<double>(weights_);
   }
 
+  Graph run_of(std::size_t first, std::size_t last) const {
+    const std::string& input = first == 0 ? graph_.inputs[0].name : ends_[first - 1];
+    return extract_subgraph(graph_, {&input, 1}, {&ends_[last], 1});
+  }
+
+  // Of a unit that has no option of its own.
+  std::string why_whole(std::size_t unit) const {
+    const Graph run = run_of(unit, unit);
+    std::vector<std::string> reasons;
+    for (const ShardKind kind : kKinds) {
+      const auto problem =
+          shard_problem(run, "", {.until = ends_[unit], .kind = kind, .shares = {1, 1}});
+      std::string reason =
+          problem.value_or(std::string(to_string(kind)) + " splitting makes it no faster");
+      if (std::ranges::count(reasons, reason) == 0) reasons.push_back(std::move(reason));
+    }
+    return fmt::format("{}", fmt::join(reasons, "; "));
+  }
+
   // One shard of so many, the largest of them.
   struct Sample {
     double share = 0;
@@ -119,20 +149,21 @@ class ProblemBuilder {
       return std::nullopt;
     }
     Sample largest{.share = 1.0 / count};
+    for (std::size_t unit = first; unit <= last; ++unit)
+      for (const auto& [node, time] : units_[unit].node_seconds)
+        if (std::ranges::none_of(costs,
+                                 [&](const ShardCost& cost) { return cost.shares.contains(node); }))
+          largest.left_over += time;
     for (const ShardCost& cost : costs) {
       double seconds = 0;
-      double left_over = 0;
       for (std::size_t unit = first; unit <= last; ++unit)
-        for (const auto& [node, time] : units_[unit].node_seconds) {
-          const auto share = cost.shares.find(node);
-          (share == cost.shares.end() ? left_over : seconds) +=
-              share == cost.shares.end() ? time : time * share->second;
-        }
+        for (const auto& [node, time] : units_[unit].node_seconds)
+          if (const auto share = cost.shares.find(node); share != cost.shares.end())
+            seconds += time * share->second;
       largest.seconds = std::max(largest.seconds, seconds);
       largest.weights = std::max(largest.weights, static_cast<double>(cost.weights));
       largest.input = std::max(largest.input, static_cast<double>(cost.input));
       largest.output = std::max(largest.output, static_cast<double>(cost.output));
-      largest.left_over = left_over;
     }
     return largest;
   }
@@ -145,14 +176,21 @@ class ProblemBuilder {
   }
 
   int most_shards(const Graph& run, std::size_t first, std::size_t last, ShardKind kind) const {
+    // Groups of channels may be cut in two or in four, but not in three.
+    if (kind == ShardKind::kChannel && has_groups(run)) {
+      int count = 2;
+      while (count < std::min(options_.machines, 16) && sample(run, first, last, kind, count + 1))
+        ++count;
+      return count;
+    }
     for (int count = std::min(options_.machines, 16); count > 4; --count)
       if (sample(run, first, last, kind, count)) return count;
     return 4;
   }
 
   void add_option(std::size_t first, std::size_t last, ShardKind kind) {
-    const std::string& input = first == 0 ? graph_.inputs[0].name : ends_[first - 1];
-    const Graph run = extract_subgraph(graph_, {&input, 1}, {&ends_[last], 1});
+    const Graph run = run_of(first, last);
+    const std::string& input = run.inputs[0].name;
     const auto wide = sample(run, first, last, kind, 2);
     auto narrow = sample(run, first, last, kind, 4);
     int most = 4;

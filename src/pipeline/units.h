@@ -41,6 +41,8 @@ struct UnitOptions {
   // Message to the first stage; and from the source where it divides the input for shards, in the
   // codec above.
   std::int64_t input_bytes = 0;
+  // CPU time of its codec; in `decode`, with what makes the network's input from an image.
+  CodecProfile input;
   // How long a multiply-add takes against an element written, by operator kind of `work_of`
   // (plan/devices.h): how a unit's time is shared out among its nodes.
   std::map<std::string, double> seconds_per_work = {

@@ -29,6 +29,47 @@ TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {
     EXPECT_GT(option.time.at(0.5), 1e-4) << option.kind << ' ' << option.first;
 }
 
+// A layer in groups whose pieces would be made whole in three.
+TEST(PipelineProblem, OffersNoNumberOfShardsThatOneOfThemDoesAllFor) {
+  GraphBuilder net("groups");
+  const std::string x = net.input("input", {-1, 8, 8, 8});
+  net.output(net.relu(net.conv(x, 64, {.kernel = {3}, .pad = {1}, .groups = 2}), "y"));
+  const PipelineProblem problem = small_problem(net.build(), {.machines = 6});
+  const auto option = std::ranges::find(problem.shards, "channel", &ShardOption::kind);
+  ASSERT_NE(option, problem.shards.end());
+  EXPECT_EQ(option->most, 2);
+}
+
+// Each shard of a channel split has only some of the branches.
+TEST(PipelineProblem, CountsNoBranchAsWorkBehindTheMerge) {
+  GraphBuilder net("branches");
+  const std::string x = net.input("input", {-1, 16, 16, 16});
+  std::vector<std::string> branches;
+  for (int i = 0; i < 4; ++i)
+    branches.push_back(net.relu(net.conv(x, 16, {.kernel = {3}, .pad = {1}})));
+  net.output(net.concat(branches, 1, "y"));
+  const PipelineProblem problem = small_problem(net.build(), {.machines = 4});
+  const auto option = std::ranges::find(problem.shards, "channel", &ShardOption::kind);
+  ASSERT_NE(option, problem.shards.end());
+  // The unit takes a millisecond.
+  EXPECT_LT(option->merge.count(), 1e-4);
+  EXPECT_NEAR(option->time.at(0.5), 0.5e-3, 0.1e-3);
+}
+
+TEST(PipelineProblem, SaysWhyALayerIsKeptWhole) {
+  GraphBuilder net("scores");
+  std::string x = net.input("input", {-1, 4, 6, 6});
+  x = net.conv(x, 4, {.kernel = {3}, .groups = 4, .name = "depthwise"});
+  net.output(net.softmax(net.flatten(net.global_average_pool(x)), -1, "y"));
+  const PipelineProblem scores = small_problem(net.build(), {.machines = 4});
+  ASSERT_EQ(scores.units.size(), 1U);
+  EXPECT_THAT(scores.units[0].kept_whole,
+              testing::AllOf(testing::HasSubstr("made whole"), testing::HasSubstr("no rows"),
+                             testing::HasSubstr("sums over channels")));
+  const PipelineProblem problem = small_problem(small_network(), {.machines = 4});
+  for (const PipelineUnit& unit : problem.units) EXPECT_EQ(unit.kept_whole, "") << unit.until;
+}
+
 TEST(UnitsHeld, AreThoseOfThePipelineThatThePlanWasMadeOf) {
   const Graph graph = small_network();
   const PipelineProblem problem = small_problem(graph, {.machines = 4});

@@ -58,7 +58,12 @@ class StoreLock {
 Profile read_store(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file))
     return {.machine = machine_fingerprint(), .date = {}, .parts = {}, .codecs = {}};
-  return profile_from_json(read_document(file), file.string());
+  Profile profile = profile_from_json(read_document(file), file.string());
+  // Its name is made of the machine's.
+  if (profile.machine != machine_fingerprint())
+    throw Error(ErrorKind::kInvalid, file.string() + " holds times of another machine (" +
+                                         profile.machine + "): remove it");
+  return profile;
 }
 
 Seconds milliseconds(Fields& fields, const std::string& key) {

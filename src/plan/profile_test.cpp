@@ -1,5 +1,6 @@
 #include "plan/profile.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 
 namespace isthmus {
 namespace {
@@ -47,8 +49,7 @@ TEST_F(ProfileStore, KeepsTimesOfTwoKindsApart) {
   merge_into_profile_store(measured("a", 2));
   merge_into_profile_store(measured("a", 1), ProfileTimes::kFromMemory);
   EXPECT_DOUBLE_EQ(load_profile_store().parts.at("a").median.count(), 2);
-  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kFromMemory).parts.at("a").median.count(),
-                   1);
+  EXPECT_DOUBLE_EQ(load_profile_store(ProfileTimes::kFromMemory).parts.at("a").median.count(), 1);
 }
 
 TEST_F(ProfileStore, LosesNothingWhenSeveralMeasureAtOnce) {
@@ -66,6 +67,18 @@ TEST_F(ProfileStore, RefusesProfilesOfOtherMachines) {
   EXPECT_THROW(merge_into_profile_store(other), Error);
   EXPECT_THROW(refuse_other_machine(other), Error);
   refuse_other_machine(measured("a", 1));
+}
+
+TEST_F(ProfileStore, RefusesAStoreThatWasCopiedFromAnotherMachine) {
+  merge_into_profile_store(measured("a", 1));
+  Profile other = measured("a", 1);
+  other.machine = "another";
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "profiles"))
+    if (entry.path().extension() == ".json") write_document(entry.path(), to_json(other));
+  EXPECT_THAT(
+      [] { load_profile_store(); },
+      testing::ThrowsMessage<Error>(testing::HasSubstr("times of another machine (another)")));
+  EXPECT_THROW(merge_into_profile_store(measured("b", 1)), Error);
 }
 
 TEST_F(ProfileStore, NamesAFileThatIsBroken) {

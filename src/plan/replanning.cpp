@@ -30,6 +30,21 @@ MachineLoad machine_load(const Plan& plan, const Cluster& cluster, const Statist
   return load;
 }
 
+std::map<std::string, double> waiting_frames(const Statistics& statistics) {
+  std::map<std::string, double> result;
+  for (const auto& [machine, parts] : statistics.machines) {
+    double frames = 0;
+    double waiting = 0;
+    for (const auto& [part, counts] : parts)
+      for (std::size_t i = 0; i < counts.waiting.size(); ++i) {
+        frames += static_cast<double>(counts.waiting[i]);
+        waiting += static_cast<double>(i) * static_cast<double>(counts.waiting[i]);
+      }
+    if (frames > 0) result[machine] = waiting / frames;
+  }
+  return result;
+}
+
 bool is_worth_replanning(const MachineLoad& now, const MachineLoad& asked, double threshold) {
   if (now.empty()) return false;
   Seconds sum{0};

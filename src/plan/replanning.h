@@ -48,6 +48,9 @@ using MachineLoad = std::map<std::string, Seconds>;
 MachineLoad machine_load(const Plan& plan, const Cluster& cluster, const Statistics& statistics,
                          std::int64_t min_runs);
 
+// How many frames waited for each machine, on the average, when one became ready there.
+std::map<std::string, double> waiting_frames(const Statistics& statistics);
+
 // Procedure 1, step 3 of paper 4: whether a planner that knows the measured times should be asked
 // for another plan. It should if the busiest machine takes more than `threshold` (0.2: a fifth)
 // longer than all would if the same work could be spread evenly, and if some machine's load has

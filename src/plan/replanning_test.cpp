@@ -60,6 +60,19 @@ TEST(MachineLoad, IsUnknownUntilEveryPartHasRunOften) {
   EXPECT_EQ(machine_load(tiny.plan, tiny.cluster, statistics, 10).size(), 3U);
 }
 
+TEST(WaitingFrames, AreTheMeanOverThePartsOfAMachine) {
+  PartStatistics first = measured(0.1);
+  first.waiting[0] = 6;
+  first.waiting[4] = 2;
+  PartStatistics second = measured(0.1);
+  second.waiting[2] = 8;
+  const Statistics statistics{
+      .plan = "p", .machines = {{"a", {{"p", first}, {"q", second}}}, {"b", {{"p", measured(1)}}}}};
+  const auto waiting = waiting_frames(statistics);
+  EXPECT_DOUBLE_EQ(waiting.at("a"), (2 * 4 + 8 * 2) / 16.0);
+  EXPECT_FALSE(waiting.contains("b")) << "no frame has come";
+}
+
 TEST(IsWorthReplanning, AsksWhereOneMachineHoldsUpTheOthers) {
   const auto load = [](double a, double b, double c) {
     return MachineLoad{{"a", Seconds{a}}, {"b", Seconds{b}}, {"c", Seconds{c}}};

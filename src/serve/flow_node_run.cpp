@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -32,12 +33,11 @@ class FlowNode::Holdback {
   bool is_slowed() const { return slowdown_ > 1; }
   bool takes_least() const { return is_emulated_by_least(slowdown_); }
 
-  // Ends a step and reports it. At most `cpu_limit` of its CPU time is multiplied.
+  // Ends a step and reports it. Where its `cost` is known that is multiplied, else its CPU time.
   WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
-                Seconds cpu_limit = Seconds::max()) {
+                std::optional<Seconds> cost = std::nullopt) {
     if (is_slowed()) {
-      const Seconds cpu = thread_cpu_time();
-      due_ += slowdown_ * std::min(cpu - cpu_, cpu_limit);
+      due_ += slowdown_ * cost.value_or(thread_cpu_time() - cpu_);
       clock_.sleep_until(begin_ + due_);
       // Waiting takes some, too, but not on the emulated machine.
       cpu_ = thread_cpu_time();
@@ -213,7 +213,7 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
   const std::vector<Tensor> batch = batch_of(inputs);
   const Seconds began = thread_cpu_time();
   auto outputs = run_rows(*held.engine, inputs, batch);
-  Seconds cost = Seconds::max();
+  std::optional<Seconds> cost;
   if (time.takes_least()) {
     // With the weights that this run may have found in a cache it says nothing.
     if (!weights_from_memory_) held.least_run.add(inputs.size(), thread_cpu_time() - began);

@@ -22,6 +22,12 @@ TEST(LeastRun, IsWarmAfterAFewRunsOfThatManyFrames) {
   }
   EXPECT_TRUE(runs.is_warm(1));
   EXPECT_FALSE(runs.is_warm(2));
+  // Of short ones twelve say little.
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_FALSE(runs.is_warm(4));
+    runs.add(4, Seconds{0.001});
+  }
+  EXPECT_TRUE(runs.is_warm(4));
   // Long runs waver less.
   for (int i = 0; i < 4; ++i) {
     EXPECT_FALSE(runs.is_warm(3));

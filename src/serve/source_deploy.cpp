@@ -52,8 +52,8 @@ Source::State::Connected Source::State::connect(const Generation& generation,
   for (const auto& [machine, started] : instances) try {
       deploy_to(machine, generation, progress);
       connect_peer(machine, generation, started);
-      const std::lock_guard lock(mutex);
-      remotes[machine].ready = true;
+      if (!becomes_ready(machine))
+        throw Error(ErrorKind::kUnavailable, machine + " went away while it was given its plan");
     } catch (const Error& error) {
       fail(machine, error);
     }

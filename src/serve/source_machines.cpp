@@ -83,6 +83,14 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
   return peer->send(std::move(message), std::move(token));
 }
 
+// Not if it has died since: nobody would hear of that again.
+bool Source::State::becomes_ready(const std::string& machine) {
+  const std::lock_guard lock(mutex);
+  Remote& remote = remotes[machine];
+  remote.ready = remote.peer && remote.peer->alive();
+  return remote.ready;
+}
+
 std::set<std::string> Source::State::dead_locked() const {
   std::set<std::string> dead;
   for (const auto& [machine, remote] : remotes)
@@ -138,8 +146,8 @@ void Source::State::back(const std::string& machine, bool restarted) {
       client->greet(options.connect_timeout);
       deploy_to(machine, *generation, {});
     }
+    if (!becomes_ready(machine)) return;
     const std::lock_guard lock(mutex);
-    remotes[machine].ready = true;
     event_locked("alive", machine, restarted ? "started anew" : "answers again");
     timer_changed.notify_one();
   } catch (const Error& error) {

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -37,8 +39,8 @@ Statistics Source::State::statistics_locked(const Deployment& deployment) const 
 std::string Source::State::reason_to_replan_locked(Asked& asked) const {
   const auto dead = dead_locked();
   const Deployment& next = next_deployment_locked();
-  const MachineLoad load =
-      machine_load(next.plan, cluster, statistics_locked(next), options.replan_runs);
+  const Statistics statistics = statistics_locked(next);
+  const MachineLoad load = machine_load(next.plan, cluster, statistics, options.replan_runs);
   const bool due = clock.now() - asked.at >= options.replan_interval;
   const bool news = dead != asked.dead;
   const Route route = admit_route(current->plans, {.dead = dead, .load = {}}, 0);
@@ -50,8 +52,9 @@ std::string Source::State::reason_to_replan_locked(Asked& asked) const {
   } else if (due && is_worth_replanning(load, asked.load, options.replan_threshold)) {
     const auto busiest =
         std::ranges::max_element(load, {}, [](const auto& machine) { return machine.second; });
-    reason = busiest->first + " takes " + std::to_string(1e3 * busiest->second.count()) +
-             " ms of each frame";
+    reason = fmt::format("{} takes {:.3g} ms of each frame, and {:.1f} frames wait there",
+                         busiest->first, 1e3 * busiest->second.count(),
+                         waiting_frames(statistics)[busiest->first]);
   }
   if (!reason.empty()) asked = {.at = clock.now(), .dead = dead, .load = load};
   return reason;
@@ -88,7 +91,8 @@ void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<st
 void Source::State::rebalance() {
   constexpr Seconds kPause{0.1};
   std::unique_lock lock(mutex);
-  Asked asked{.at = clock.now(), .dead = dead_locked(), .load = {}};
+  // The first machine that dies is not waited for.
+  Asked asked{.at = clock.now() - options.replan_interval, .dead = dead_locked(), .load = {}};
   while (!rebalancing_over) {
     const std::string reason = reason_to_replan_locked(asked);
     if (reason.empty()) {

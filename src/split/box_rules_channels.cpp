@@ -77,8 +77,13 @@ std::optional<BoxedNode> softmax(const BoxContext& context, const Box& wanted) {
   return result;
 }
 
+// A bias that is computed would have to be cut, too.
+bool has_constant_weights(const BoxContext& context) {
+  return context.is_activation(0) && context.is_weight(1) && !context.is_activation(2);
+}
+
 bool is_dense(const BoxContext& context) {
-  if (!context.is_activation(0) || !context.is_weight(1)) return false;
+  if (!has_constant_weights(context)) return false;
   if (context.node.op == "Gemm") return context.node.integer("transA", 0) == 0;
   return context.input_shape(1).size() == 2 && context.input_shape(0).size() >= 2;
 }
@@ -98,7 +103,6 @@ std::optional<BoxedNode> dense(const BoxContext& context, const Box& wanted) {
   if (wanted.back().extent() == context.input_shape(1)[axis]) return result;
   result.weights[1].axes[axis] = wanted.back();
   if (context.node.inputs.size() > 2 && !context.node.inputs[2].empty()) {
-    if (!context.is_weight(2)) return std::nullopt;
     const Shape bias = context.input_shape(2);
     if (!bias.empty() && bias.back() > 1) result.weights[2].axes[bias.size() - 1] = wanted.back();
   }
@@ -115,8 +119,7 @@ std::optional<Reduction> reduction_of(const BoxContext& context) {
   const Node& node = context.node;
   if (!node.domain.empty() || node.inputs.size() < 2) return std::nullopt;
   if (node.op == "Conv") {
-    if (!context.is_activation(0) || !context.is_weight(1) || node.integer("group", 1) != 1)
-      return std::nullopt;
+    if (!has_constant_weights(context) || node.integer("group", 1) != 1) return std::nullopt;
     return Reduction{1, 0};
   }
   if ((node.op != "Gemm" && node.op != "MatMul") || !is_dense(context)) return std::nullopt;

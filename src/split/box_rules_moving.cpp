@@ -139,10 +139,22 @@ std::optional<BoxedNode> slice(const BoxContext& context, const Box& wanted) {
   const std::vector<std::int64_t> zeros(axes.size(), 0);
   result.constants[1] = Tensor::of<std::int64_t>(count, zeros);
   result.constants[2] = Tensor::of<std::int64_t>(count, ends);
+  // All of one type.
+  if (context.is_weight(3)) result.constants[3] = Tensor::of<std::int64_t>(count, axes);
+  if (context.is_weight(4)) result.constants[4] = Tensor::of<std::int64_t>(count, steps);
   return result;
 }
 
-// Constant padding: the piece's own share of it is left to do.
+// The range itself, or with what lies between it and the nearest index of `other`, that one
+// included, where they do not meet.
+IndexRange reaching(const IndexRange& range, const IndexRange& other) {
+  if (range.end <= other.begin) return {range.begin, other.begin + 1};
+  if (other.end <= range.begin) return {other.end - 1, range.end};
+  return range;
+}
+
+// Constant padding: the piece's own share of it is left to do. A piece of nothing but padding is
+// made together with the element beside it, for there are no parts without an input.
 std::optional<BoxedNode> pad(const BoxContext& context, const Box& wanted) {
   if (context.node.text("mode", "constant") != "constant") return std::nullopt;
   const auto pads = context.constants(1, "pads");
@@ -152,17 +164,19 @@ std::optional<BoxedNode> pad(const BoxContext& context, const Box& wanted) {
     return std::nullopt;
   const Box whole = context.whole_input(0);
   Box input = wanted;
+  Box made = wanted;
   std::vector<std::int64_t> left(2 * rank, 0);
   for (std::size_t axis = 1; axis < rank; ++axis) {
     if ((*pads)[axis] < 0 || (*pads)[axis + rank] < 0) return std::nullopt;
-    const IndexRange reach{wanted[axis - 1].begin - (*pads)[axis],
-                           wanted[axis - 1].end - (*pads)[axis]};
+    const std::int64_t before = (*pads)[axis];
+    made[axis - 1] = reaching(wanted[axis - 1], {before, before + whole[axis - 1].end});
+    const IndexRange reach{made[axis - 1].begin - before, made[axis - 1].end - before};
     input[axis - 1] = intersection(reach, whole[axis - 1]);
-    if (input[axis - 1].extent() <= 0) return std::nullopt;
     left[axis] = input[axis - 1].begin - reach.begin;
     left[axis + rank] = reach.end - input[axis - 1].end;
   }
   BoxedNode result = context.begin(wanted);
+  result.made = std::move(made);
   result.inputs[0] = std::move(input);
   if (context.node.has("pads"))
     result.node.attributes["pads"] = left;

@@ -112,7 +112,8 @@ Channels channels_for(const IndexRange& wanted, std::int64_t groups, std::int64_
 }
 
 std::optional<BoxedNode> convolution(const BoxContext& context, const Box& wanted) {
-  if (!context.is_activation(0) || !context.is_weight(1)) return std::nullopt;
+  if (!context.is_activation(0) || !context.is_weight(1) || context.is_activation(2))
+    return std::nullopt;
   const Shape weight = context.input_shape(1);
   const auto window = window_of(context, Shape(weight.begin() + 2, weight.end()));
   if (!window) return std::nullopt;
@@ -125,10 +126,7 @@ std::optional<BoxedNode> convolution(const BoxContext& context, const Box& wante
   if (channels.made.extent() < weight[0]) {
     result.node.attributes["group"] = channels.groups;
     result.weights[1].axes[0] = channels.made;
-    if (context.node.inputs.size() > 2 && !context.node.inputs[2].empty()) {
-      if (!context.is_weight(2)) return std::nullopt;
-      result.weights[2].axes[0] = channels.made;
-    }
+    if (context.is_weight(2)) result.weights[2].axes[0] = channels.made;
   }
   if (!is_whole_space(context, wanted) && !apply_window(context, *window, wanted, result))
     return std::nullopt;

@@ -115,8 +115,7 @@ class Narrowing {
   void tie_channels() {
     for (const Node& node : teacher_.nodes) {
       if (!node.domain.empty() || node.outputs.empty() || node.inputs.empty()) continue;
-      const bool same = keeps_channels(node.op) && !pads_channels(node);
-      if (same || is_depthwise(node)) unite(node.inputs[0], node.outputs[0]);
+      if (keeps_all_channels(node) || is_depthwise(node)) unite(node.inputs[0], node.outputs[0]);
       if (is_elementwise(node.op))
         for (const std::string& input : node.inputs)
           if (channels_of(input) == channels_of(node.outputs[0]) && !teacher_.is_initializer(input))
@@ -141,6 +140,11 @@ class Narrowing {
     return found == teacher_.initializers.end() ? nullptr : &found->second.tensor;
   }
 
+  // A Slice or a Pad may leave some out, or add some.
+  bool keeps_all_channels(const Node& node) const {
+    return keeps_channels(node.op) && channels_of(node.inputs[0]) == channels_of(node.outputs[0]);
+  }
+
   bool pads_channels(const Node& node) const {
     return node.op == "Pad" && channels_of(node.inputs[0]) != channels_of(node.outputs[0]);
   }
@@ -156,7 +160,7 @@ class Narrowing {
       visit_convolution(node, makes);
     else if (pads_channels(node))
       visit_padding(node, makes);
-    else if (keeps_channels(node.op) && takes)
+    else if (keeps_all_channels(node) && takes)
       visit_unary(node);
     else if (is_elementwise(node.op) && takes)
       visit_elementwise(node);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -28,16 +29,30 @@ void refuse_unruled(const BoxWalk& walk, ShardKind kind) {
                 fmt::format("{} cannot be cut by {}", walk.unruled.front(), to_string(kind)));
 }
 
+// What is asked of each tensor of the walk, which may be less than what is made.
+std::map<std::string, Box> asked_of(const BoxWalk& walk) {
+  std::map<std::string, Box> asked = {{walk.tensor, walk.wanted}};
+  for (const BoxedNode& boxed : walk.boxed)
+    for (std::size_t i = 0; i < boxed.inputs.size(); ++i) {
+      if (!boxed.inputs[i]) continue;
+      const auto [entry, added] = asked.emplace(boxed.node.inputs[i], *boxed.inputs[i]);
+      if (!added) entry->second = hull(entry->second, *boxed.inputs[i]);
+    }
+  return asked;
+}
+
 // A shard whose nodes had to make more than their piece, up to all of it, saves nothing: a Softmax
 // over the channels, a convolution whose groups are wider than the pieces.
 void refuse_repeated_work(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   if (walks.walks.size() < 2) return;
-  const Box whole = whole_box(run, output_of(run));
   for (const BoxWalk& walk : walks.walks)
-    if (walk.wanted != whole && walk.held.at(walk.tensor) == whole)
-      throw Error(ErrorKind::kUnsupported,
-                  fmt::format("{} is made whole for every piece of it by {}", walk.tensor,
-                              to_string(kind)));
+    for (const auto& [tensor, asked] : asked_of(walk)) {
+      const Box whole = whole_box(run, tensor);
+      if (asked != whole && walk.held.at(tensor) == whole)
+        throw Error(
+            ErrorKind::kUnsupported,
+            fmt::format("{} is made whole for every piece of it by {}", tensor, to_string(kind)));
+    }
 }
 
 ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "graph/builder.h"
 #include "graph/cuts.h"
+#include "split/printed_counts.h"
 #include "zoo/zoo.h"
 
 namespace isthmus {
@@ -92,6 +93,35 @@ TEST(ShardCosts, OfConvolutionsAreThePapers) {
       EXPECT_EQ(macs, all);
     }
   }
+}
+
+TEST(PrintedCounts, AreThePapersWithItsErrors) {
+  GraphBuilder dense("dense");
+  dense.output(dense.relu(dense.gemm(dense.input("x", {-1, 100}), 30), "y"));
+  const auto output = printed_counts(dense.build(), ShardKind::kChannel, 4);
+  ASSERT_TRUE(output);
+  EXPECT_DOUBLE_EQ(output->macs, 100.0 * 30 / 4);
+  EXPECT_DOUBLE_EQ(output->weights, 4.0 * 100);
+  EXPECT_DOUBLE_EQ(output->sent, 4.0 * 100 + 30);
+  EXPECT_DOUBLE_EQ(printed_counts(dense.build(), ShardKind::kInput, 4)->sent, 100 + 4.0 * 30);
+  EXPECT_FALSE(printed_counts(dense.build(), ShardKind::kSpatial, 4));
+
+  GraphBuilder net("convolution");
+  const std::string x = net.input("x", {-1, 6, 24, 24});
+  net.output(net.relu(net.conv(x, 12, {.kernel = {5}, .pad = {2}}), "y"));
+  const Graph graph = net.build();
+  const double pixels = 24 * 24;
+  EXPECT_DOUBLE_EQ(printed_counts(graph, ShardKind::kChannel, 3)->sent, (3 * 6 + 12) * pixels);
+  EXPECT_DOUBLE_EQ(printed_counts(graph, ShardKind::kInput, 3)->sent, (6 + 12 * 3) * pixels);
+  EXPECT_DOUBLE_EQ(printed_counts(graph, ShardKind::kChannel, 3)->weights, 4.0 * 6 * 25);
+  // Eq. 2: a quarter of the input, and 4 x 2 x (4 - 2) overlapping elements.
+  const auto regions = printed_counts(graph, ShardKind::kSpatial, 4);
+  ASSERT_TRUE(regions);
+  EXPECT_DOUBLE_EQ(regions->sent, (4 * (pixels * 6 / 4 + 16) + 12) * pixels);
+  EXPECT_DOUBLE_EQ(regions->weights, 12.0 * 6 * 25);
+  EXPECT_FALSE(printed_counts(graph, ShardKind::kSpatial, 3));
+  // Several layers are none of the paper's.
+  EXPECT_FALSE(printed_counts(build_network("resnet20"), ShardKind::kChannel, 2));
 }
 
 // Two 3x3 convolutions in one run reach two rows beyond their region, and work on one row twice.
