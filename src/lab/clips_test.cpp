@@ -40,8 +40,7 @@ TEST(OpenClips, TakesTheImagesOfAFolderInOrder) {
   ASSERT_EQ(clips.count, 1);
   const Tensor clip = clips.get(0).image;
   for (const int place : {1, 3}) {
-    const Tensor image =
-        prepare_image(draw_sign(place * 2 % 4, 1), {.width = 24, .height = 24});
+    const Tensor image = prepare_image(draw_sign(place * 2 % 4, 1), {.width = 24, .height = 24});
     EXPECT_EQ(clip.values<float>()[static_cast<std::size_t>(place) * 576 + 300],
               image.values<float>()[300])
         << place;

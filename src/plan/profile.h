@@ -71,7 +71,7 @@ Profile merged(Profile older, const Profile& newer);
 
 // What stands for the time of a part; times of both kinds in one store could not be compared.
 enum class ProfileTimes : std::uint8_t {
-  kMedian,         // Of its runs.
+  kMedian,      // Of its runs.
   kFromMemory,  // With weights that come from memory (measure_from_memory in lab/measure.h).
 };
 
