@@ -21,7 +21,12 @@ constexpr Seconds kPatience{240};
 // Frames alone that are counted, after the one that finds everything cold. (An emulated machine has
 // time to warm up before its first answer.)
 constexpr int kColdAlone = 1;
-constexpr int kAloneFrames = 3;
+constexpr int kFramesAlone = kColdAlone + 3;
+
+// As fast as they are taken.
+int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
+  return std::max(scenario.confirm_frames, 2 * expected.in_flight);
+}
 
 // Milliseconds of all frames but the first so many. (A trace of the runtime is in the order of
 // answers.)
@@ -67,13 +72,17 @@ BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone) 
 
 }  // namespace
 
+Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected) {
+  return Seconds{frames_of(scenario, expected) / expected.throughput} +
+         kFramesAlone * expected.alone;
+}
+
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const Profile& profile,
                                const SpreadOutcome& expected, const HeaviestBoard& heaviest,
                                const std::filesystem::path& folder) {
   const int in_flight = expected.in_flight;
-  const int frames = std::max(scenario.confirm_frames, 2 * in_flight);
-  const int frames_alone = kColdAlone + kAloneFrames;
+  const int frames = frames_of(scenario, expected);
 
   LabMachines machines(scenario.mode, cluster, folder);
   LabRun run{.plan = plan,
@@ -91,11 +100,11 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
     return trace;
   };
   const Trace full = run_frames(frames, in_flight, "full");
-  const Trace alone = run_frames(frames_alone, 1, "alone");
+  const Trace alone = run_frames(kFramesAlone, 1, "alone");
 
   BoardConfirmation result{
       .played = measured(play_frames(plan.plan, cluster, profile, frames, in_flight), in_flight,
-                         play_frames(plan.plan, cluster, profile, frames_alone, 1)),
+                         play_frames(plan.plan, cluster, profile, kFramesAlone, 1)),
       .real = measured(full, in_flight, alone)};
   result.played.memory = heaviest.memory;
   result.real.memory = static_cast<double>(machines.peak_memory(heaviest.name));

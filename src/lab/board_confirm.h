@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "lab/board_scenario.h"
+#include "lab/spread_study.h"
 
 namespace isthmus {
 
@@ -32,6 +33,9 @@ struct BoardConfirmation {
   // On processes of this machine. Memory: what the heaviest board has had in use.
   BoardMeasurement real;
 };
+
+// How long the real frames take if they take what is expected, without starting and deploying.
+Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected);
 
 // Plays `confirm_frames` frames, or as many as fill the plan twice, and runs them on processes of
 // this machine. Programs' output, plan, cluster file and traces stay in `folder`. Throws what

@@ -64,6 +64,8 @@ void check(const BoardScenario& scenario, const Fields& fields) {
   for (const int count : scenario.confirm_counts)
     if (std::ranges::count(scenario.counts, count) == 0)
       fields.fail("confirm_counts", fmt::format("has {}, counts has not", count));
+  if (!(scenario.confirm_limit >= Seconds{0}))
+    fields.fail("confirm_seconds", "must not be negative");
   if (!(scenario.unequal >= 1)) fields.fail("unequal", "must be at least 1");
   if (scenario.runs < 1 || scenario.frames < 4 || scenario.random_seeds < 1 ||
       scenario.confirm_frames < 0 || scenario.clip_stride < 1 || scenario.verify_images < 1)
@@ -110,6 +112,7 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
       static_cast<int>(fields.integer("confirm_frames", scenario.confirm_frames));
   if (fields.has("confirm")) scenario.confirm = fields.strings("confirm");
   if (fields.has("confirm_counts")) scenario.confirm_counts = read_counts(fields, "confirm_counts");
+  scenario.confirm_limit = Seconds{fields.number("confirm_seconds", 0)};
   scenario.data = fields.string("data", scenario.data);
   scenario.clip_stride = static_cast<int>(fields.integer("clip_stride", scenario.clip_stride));
   scenario.verify_images =

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/statistics.h"
+#include "core/text.h"
 #include "lab/board_confirm.h"
 #include "lab/frames.h"
 #include "lab/spread_check.h"
@@ -238,6 +239,12 @@ class BoardCase {
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
+    const Seconds time = confirmation_time(scenario_, result.outcome);
+    if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
+      row.real_failure = fmt::format("not run: it would take {}, more than confirm_seconds allow",
+                                     format_seconds(time.count()));
+      return;
+    }
     options_.say(
         fmt::format("{} on {} boards, {}: real frames", network_.name, boards_, row.method));
     const auto folder = options_.folder / "real" /

@@ -10,6 +10,8 @@ namespace isthmus {
 namespace {
 
 constexpr std::size_t kMostExpanded = 2000;
+// Of unequal machines each expansion may add thousands, about half a kilobyte each.
+constexpr std::size_t kMostNodes = 400'000;
 // Ways kept at each boundary where memory is tight.
 constexpr std::size_t kBeam = 24;
 
@@ -25,7 +27,8 @@ class LatencyWalk {
   std::optional<PipelinePlan> best(const Cluster& cluster) {
     begin();
     std::optional<PipelinePlan> best;
-    for (std::size_t expanded = 0; !open_.empty() && expanded < kMostExpanded; ++expanded) {
+    for (std::size_t expanded = 0;
+         !open_.empty() && expanded < kMostExpanded && nodes_.size() < kMostNodes; ++expanded) {
       const std::size_t id = next();
       if (best && total(nodes_[id]) > best->latency.count()) break;
       open_.pop();
