@@ -10,6 +10,7 @@
 #include "lab/measure.h"
 #include "lab/plan_runner.h"
 #include "serve/blob_store.h"
+#include "serve/receive_cost.h"
 
 namespace isthmus {
 namespace {
@@ -34,6 +35,8 @@ CodecProfile measure_codec(const Codec& codec, const Tensor& tensor, int runs) {
   profile.decode = least_time(runs, [&] {
     codec.decode_shared(payload.bytes(), payload.owner(), tensor.dtype(), tensor.shape());
   });
+  // As an emulated machine does.
+  profile.decode += least_receive_time(payload.size());
   return profile;
 }
 

@@ -17,7 +17,8 @@ class Codec;
 
 // What the parts of a network take on this machine, on one thread: as measure_from_memory
 // (lab/measure.h) says, of `runs` runs, with their weights where an agent has them; and the codecs
-// on their tensors. What `known` holds is not measured again, and what is new is added to it.
+// on their tensors, with taking a message off the stream in `decode`. What `known` holds is not
+// measured again, and what is new is added to it.
 class NetworkMeasurement {
  public:
   // Network and profile must outlive it.

@@ -76,6 +76,25 @@ TEST(PlanPipeline, IsWithinTwoPercentWhereLinksAreMissing) {
   expect_near_brute_force({.cases = {.missing_links = 0.3}, .possible = 20});
 }
 
+// A search over groups of units; the pipelines of single boards are found exactly.
+TEST(PlanPipeline, IsNoSlowerThanTheBestPipelineOfALongNetworkOnBoardsThatDiffer) {
+  int tried = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(seed);
+    PipelineCase large = random_case(seed, {.units = 60, .machines = 8, .memory = false});
+    if (large.problem.units.size() < 30) continue;
+    for (const bool replicas : {false, true}) {
+      large.problem.replicas = replicas;
+      EXPECT_LE(
+          plan_pipeline(large.problem, large.cluster, PipelineObjective::kThroughput).period /
+              plan_contiguous(large.problem, large.cluster, PipelineObjective::kThroughput).period,
+          1.02);
+      ++tried;
+    }
+  }
+  EXPECT_GT(tried, 20);
+}
+
 TEST(PlanPipeline, IsWithinTwoPercentOfTheLeastLatency) {
   const EnumerationOptions all{.replicas = false, .reuse = true};
   constexpr auto kLatency = PipelineObjective::kLatency;

@@ -11,6 +11,7 @@
 
 #include "codec/codec.h"
 #include "codec/normalise.h"
+#include "core/clock.h"
 #include "engine/engine.h"
 #include "plan/plan.h"
 #include "serve/least_run.h"
@@ -48,6 +49,12 @@ struct HeldPart {
 
 inline constexpr std::uint16_t kNoIndex = 0xffff;
 
+// Least CPU times of an edge's codec, where they are known and the content does not matter.
+struct CodecCost {
+  std::optional<Seconds> encode;
+  std::optional<Seconds> decode;
+};
+
 struct DeployedEdge {
   Edge edge;
   std::string name;
@@ -59,6 +66,8 @@ struct DeployedEdge {
   std::size_t output = 0;
   std::size_t input = 0;
   std::shared_ptr<const Codec> codec;
+  // Filled in by an emulated machine before the deployment is used.
+  std::shared_ptr<CodecCost> cost = std::make_shared<CodecCost>();
   // What the edge carries (for an image edge the u8 image).
   EdgeTensor tensor;
   // Carries an image that its receiver normalises.

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "engine/random_tensor.h"
 #include "serve/flow_node.h"
+#include "serve/receive_cost.h"
 
 namespace isthmus {
 namespace {
@@ -124,6 +125,34 @@ void find_least(HeldPart& held, std::size_t frames, bool weights_from_memory, co
   }
 }
 
+// Whether this machine encodes or decodes what the edge carries.
+bool ends_at(const Deployment& deployment, const DeployedEdge& edge) {
+  const auto here = [&](std::uint16_t part) {
+    return part == kNoIndex ? deployment.self == deployment.source
+                            : deployment.parts[part].held != nullptr;
+  };
+  return here(edge.from) || here(edge.to);
+}
+
+// Memory is fresh at the first frames, which makes them several times as dear on this machine.
+void measure_codec(const DeployedEdge& edge) {
+  constexpr int kRuns = 8;
+  const auto& [dtype, shape] = edge.tensor;
+  if (!edge.codec || !edge.codec->fixed_payload_bytes(dtype, shape)) return;
+  const Tensor tensor = random_tensor(dtype, shape, /*seed=*/1);
+  const auto note = [](std::optional<Seconds>& least, Seconds began) {
+    least = std::min(least.value_or(Seconds::max()), thread_cpu_time() - began);
+  };
+  for (int i = 0; i < kRuns; ++i) {
+    Seconds began = thread_cpu_time();
+    const Payload payload = edge.codec->encode(tensor);
+    note(edge.cost->encode, began);
+    began = thread_cpu_time();
+    edge.codec->decode_shared(payload.bytes(), payload.owner(), dtype, shape);
+    note(edge.cost->decode, began);
+  }
+}
+
 // One frame without meaning.
 std::vector<Tensor> any_inputs(const Engine& engine) {
   std::vector<Tensor> inputs;
@@ -133,6 +162,12 @@ std::vector<Tensor> any_inputs(const Engine& engine) {
     inputs.push_back(random_tensor(spec.dtype, shape, /*seed=*/1));
   }
   return inputs;
+}
+
+// Of taking a message into memory, as an emulated machine multiplies it: what it took, but not that
+// memory was fresh.
+Seconds receive_cost(const FlowMessage& message) {
+  return std::min(message.receive_cpu, least_receive_time(message.payload.size()));
 }
 
 void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
@@ -147,6 +182,8 @@ void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
 
 void FlowNode::warm_up(const Deployment& deployment) {
   if (!is_emulated_by_least(slowdown_)) return;
+  for (const DeployedEdge& edge : deployment.edges)
+    if (ends_at(deployment, edge) && !edge.image) measure_codec(edge);
   for (const DeployedPart& part : deployment.parts) {
     if (!part.held || part.held->least_run.is_warm(1)) continue;
     const std::vector<Tensor> inputs = any_inputs(*part.held->engine);
@@ -200,7 +237,8 @@ std::vector<Tensor> FlowNode::decode_inputs(Job& job, Holdback& time) {
     tensor = edge.codec->decode_shared(payload.bytes(), payload.owner(), edge.tensor.dtype,
                                        edge.tensor.shape);
     if (edge.image) tensor = normalise(tensor, deployment.normalization);
-    job.trailer.spans.push_back(time.step(SpanKind::kDecode, deployment.self, part.in[slot]));
+    job.trailer.spans.push_back(time.step(SpanKind::kDecode, deployment.self, part.in[slot],
+                                          edge.image ? std::nullopt : edge.cost->decode));
   }
   return tensors;
 }
@@ -244,7 +282,7 @@ void FlowNode::run_parts(std::vector<Job>& jobs) {
     job.trailer.spans.push_back(
         {SpanKind::kQueue, job.deployment->self, job.part, job.queued_at, now - job.queued_at});
     for (const auto& input : job.inputs)
-      if (input) received += input->parcel.message.receive_cpu;
+      if (input) received += receive_cost(input->parcel.message);
   }
   Holdback time(clock_, slowdown_, received);
   std::vector<std::vector<Tensor>> inputs;
@@ -312,7 +350,8 @@ void FlowNode::send_edge(Job& job, std::uint16_t index, const Tensor& tensor, Ho
     if (!encoded) {
       message.payload = edge.codec->encode(tensor);
       encoded = true;
-      job.trailer.spans.push_back(time.step(SpanKind::kEncode, deployment.self, index));
+      job.trailer.spans.push_back(
+          time.step(SpanKind::kEncode, deployment.self, index, edge.cost->encode));
     }
     if (machine == deployment.source) {
       // Nobody dials the source: the tensor goes back along the way that the frame came by.
@@ -355,7 +394,8 @@ void FlowNode::send_answer(Job& job, std::uint16_t index, const Tensor& tensor, 
     parcel.tensor = tensor;
   } else {
     message.payload = deployment.edges[index].codec->encode(tensor);
-    job.trailer.spans.push_back(time.step(SpanKind::kEncode, deployment.self, index));
+    job.trailer.spans.push_back(
+        time.step(SpanKind::kEncode, deployment.self, index, deployment.edges[index].cost->encode));
   }
   parcel.message = std::move(message);
   parcel.trailer = std::exchange(job.trailer, {});
