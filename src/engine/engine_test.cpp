@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "core/error.h"
 #include "engine/difference.h"
+#include "engine/evict.h"
 #include "engine/random_tensor.h"
 #include "graph/builder.h"
 
@@ -33,6 +35,24 @@ Graph small_network() {
   x = net.relu(net.batch_norm(net.conv(x, 8, {.kernel = {3}, .pad = {1}})));
   net.output(net.gemm(net.flatten(net.global_average_pool(x)), 10, "logits"));
   return net.build();
+}
+
+TEST(Engine, ComputesTheSameAfterItsWeightsWereEvicted) {
+  GraphBuilder net("dense");
+  net.output(net.gemm(net.input("x", {-1, 300}), 500, "y"));
+  const auto engine = make_engine(net.build());
+  const Tensor x = random_tensor(DType::kF32, {1, 300}, /*seed=*/1);
+  const Tensor before = engine->run({&x, 1})[0];
+  engine->evict_weights();
+  EXPECT_EQ(tensor_difference(before, engine->run({&x, 1})[0]), 0);
+}
+
+TEST(EvictFromCaches, TakesBytesAtAnyPlace) {
+  const std::vector<std::byte> bytes(1000, std::byte{7});
+  for (const std::size_t begin : {0U, 1U, 63U})
+    for (const std::size_t count : {0U, 1U, 64U, 900U})
+      evict_from_caches(std::span(bytes).subspan(begin, count));
+  EXPECT_EQ(std::ranges::count(bytes, std::byte{7}), 1000);
 }
 
 TEST(Engine, RunsANetworkAndDescribesItsEnds) {

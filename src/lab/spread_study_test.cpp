@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "engine/verify.h"
+#include "lab/spread_check.h"
 #include "pipeline/small_network.h"
 #include "plan/costs.h"
 
@@ -57,6 +58,56 @@ TEST(SpreadNetwork, MakesPlansThatComputeTheSame) {
           std::ranges::count(result.pipeline.stages, StageMode::kShards, &PipelineStage::mode);
       EXPECT_GE(shards, memory > 0 ? 1 : 0);
     }
+}
+
+// Two groups of channels in three pieces: one shard would do all.
+TEST(SpreadInRounds, DropsAWayToShareThatThePlansSharesDoNotAllow) {
+  NetworkUnderStudy network = study();
+  GraphBuilder net("groups");
+  const std::string x = net.input("input", {-1, 8, 32, 32});
+  net.output(net.relu(net.conv(x, 64, {.kernel = {3}, .pad = {1}, .groups = 2}), "y"));
+  network.graph = net.build();
+  network.input = {.tensor = "input", .shape = {1, 8, 32, 32}};
+  const Cluster cluster = boards(3, 100);
+  Profile profile;
+  const SpreadRequest request{.runs = 1};
+  const PipelineProblem problem = study_units(network, cluster, request, profile);
+  int asked = 0;
+  const SpreadResult result = spread_in_rounds(
+      network, cluster, request, problem,
+      [&](const PipelineProblem& each) {
+        ++asked;
+        const auto channel = std::ranges::find(each.shards, "channel", &ShardOption::kind);
+        if (channel == each.shards.end()) return best_single_machine(each, cluster, {}).value();
+        PipelinePlan plan;
+        plan.stages = {{.mode = StageMode::kShards,
+                        .option = static_cast<std::size_t>(channel - each.shards.begin()),
+                        .machines = {"pi1", "pi2", "pi3"},
+                        .shares = {0.3, 0.4, 0.3}}};
+        return plan;
+      },
+      profile);
+  EXPECT_GE(asked, 2);
+  EXPECT_EQ(result.pipeline.stages[0].mode, StageMode::kSingle);
+}
+
+// As the lab reports it for u8 between boards.
+TEST(CheckSpread, MeasuresWhatCodecsBetweenBoardsLose) {
+  const NetworkUnderStudy network = study();
+  for (const char* codec : {"f32", "u8"}) {
+    SCOPED_TRACE(codec);
+    Profile profile;
+    // With little memory several boards are needed.
+    const Cluster cluster = boards(4, 100, kRuntimeBytes + 1'500'000);
+    const SpreadResult result =
+        spread_network(network, cluster, {.codec = codec, .runs = 1}, profile);
+    const SpreadCheck check = check_spread(network, result, "camera", "signs", 2);
+    EXPECT_LT(check.parts, 1e-4);
+    ASSERT_EQ(check.answer.has_value(), std::string(codec) == "u8");
+    if (!check.answer) continue;
+    EXPECT_GT(*check.answer, 1e-5);
+    EXPECT_LT(*check.answer, 0.1);
+  }
 }
 
 TEST(SpreadNetwork, NamesTheLayerThatNoBoardHolds) {

@@ -58,7 +58,8 @@ TEST(Cluster, AllMachinesOfANetworkReachEachOther) {
 
 TEST(Cluster, NetworksComeBackFromTheirFile) {
   const std::string text =
-      "{schema: isthmus.cluster/1, source: a, machines: [{name: a}, {name: b}, {name: c}],"
+      "{schema: isthmus.cluster/1, source: a,"
+      " machines: [{name: a}, {name: b, slowdown: 9, weights_from_memory: true}, {name: c}],"
       " networks: [{name: lan, machines: [a, b], link: ethernet-94},"
       " {name: air, link: {bandwidth: 3Mbit, latency_ms: 2}}]}";
   const Cluster read = cluster_from_json(parse_document(text, "text"), "text", {});
@@ -67,6 +68,8 @@ TEST(Cluster, NetworksComeBackFromTheirFile) {
     EXPECT_EQ(cluster.link("a", "b")->name, "ethernet-94");
     EXPECT_DOUBLE_EQ(cluster.link("b", "c")->bandwidth, 3e6);
     EXPECT_TRUE(cluster.networks.at(1).machines.empty());
+    EXPECT_TRUE(cluster.machine("b").weights_from_memory);
+    EXPECT_FALSE(cluster.machine("c").weights_from_memory);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <future>
 
 #include "serve/fixture.h"
+#include "serve/receive_cost.h"
 
 namespace isthmus {
 namespace {
@@ -68,7 +69,9 @@ class Adder final : public Engine {
     return {Tensor::of<float>({1, 1}, std::vector<float>{a + b}),
             Tensor::of<float>({1, 1}, std::vector<float>{a})};
   }
+  void evict_weights() override { ++evictions; }
   int runs = 0;
+  int evictions = 0;
 
  private:
   std::vector<TensorSpec> inputs_{{"a", DType::kF32, {1, 1}}, {"b", DType::kF32, {1, 1}}};
@@ -122,6 +125,40 @@ float number_of(const FlowMessage& message) {
   EXPECT_EQ(message.payload.size(), sizeof(value));
   std::memcpy(&value, message.payload.bytes().data(), sizeof(value));
   return value;
+}
+
+const Adder& adder_of(const Deployment& deployment) {
+  return dynamic_cast<const Adder&>(*deployment.parts[2].held->engine);
+}
+
+TEST(FlowNode, KnowsWhatAnEmulatedMachinePaysBeforeItsFirstFrame) {
+  FakeHops hops;
+  const auto deployment = merge_deployment(std::nullopt, /*gated=*/false);
+  FlowNode node({.slowdown = 10, .weights_from_memory = true}, hops, system_clock());
+  node.deploy(deployment);
+  EXPECT_TRUE(deployment->parts[2].held->least_run.is_warm(1));
+  EXPECT_EQ(adder_of(*deployment).evictions, adder_of(*deployment).runs);
+  // From "left" to here; the source's message to "left" is none of this machine's.
+  EXPECT_TRUE(deployment->edges[2].cost->decode);
+  EXPECT_FALSE(deployment->edges[0].cost->decode);
+}
+
+TEST(FlowNode, RunsNothingForItselfOnAMachineThatIsNotEmulated) {
+  FakeHops hops;
+  const auto deployment = merge_deployment(std::nullopt, /*gated=*/false);
+  FlowNode node({}, hops, system_clock());
+  node.deploy(deployment);
+  EXPECT_EQ(adder_of(*deployment).runs, 0);
+  EXPECT_FALSE(deployment->edges[2].cost->decode);
+}
+
+TEST(LeastReceiveTime, GrowsWithTheMessage) {
+  EXPECT_GT(least_receive_time(0), Seconds{0});
+  const Seconds small = least_receive_time(1 << 20);
+  const Seconds large = least_receive_time(100 << 20);
+  EXPECT_GT(large, 10 * small);
+  // Slower than no memory is, and faster than a second for 100 MB.
+  EXPECT_LT(large, Seconds{1});
 }
 
 struct Rig {

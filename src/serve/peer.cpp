@@ -58,6 +58,7 @@ void Peer::watch() {
 void Peer::open_locked() {
   const std::uint64_t number = ++stream_number_;
   credits_ = 0;
+  granted_ = false;
   const std::weak_ptr<Peer> weak = weak_from_this();
   stream_ = open_flow(channel_, options_.self, options_.security,
                       {.on_message =
@@ -122,9 +123,9 @@ bool Peer::wait_ready(Seconds limit) {
   return credit_came_.wait_for(lock, limit, [this] { return credits_ > 0; });
 }
 
-bool Peer::idle() const {
+bool Peer::has_credit() const {
   const std::lock_guard lock(mutex_);
-  return outbox_.empty();
+  return credits_ > 0 || (!granted_ && outbox_.empty());
 }
 
 void Peer::received(FlowMessage message, std::uint64_t stream) {
@@ -134,6 +135,7 @@ void Peer::received(FlowMessage message, std::uint64_t stream) {
     const std::lock_guard lock(mutex_);
     if (stream != stream_number_ || closed_) return;
     credits_ += granted;
+    granted_ |= granted > 0;
     if (granted > 0) flush_locked();
     credit_came_.notify_all();
   }

@@ -66,8 +66,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
 
   // Never blocks: what the peer grants no credit for waits here.
   NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token);
-  // Whether nothing waits for credit. (Before the first credit has arrived, one message may.)
-  bool idle() const;
+  // Whether a message would leave at once. (Before the first credit has arrived, one is taken.)
+  bool has_credit() const;
   bool alive() const { return alive_; }
   // Waits for the first credit; whether it came.
   bool wait_ready(Seconds limit);
@@ -108,6 +108,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
   std::uint64_t stream_number_ = 0;
   std::uint64_t instance_;
   int credits_ = 0;
+  // Whether this stream has ever granted any.
+  bool granted_ = false;
   std::deque<std::pair<FlowMessage, std::shared_ptr<void>>> outbox_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };

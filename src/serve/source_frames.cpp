@@ -72,12 +72,15 @@ bool Source::State::wait_for_room(Seconds limit) {
 // A machine without credit still has enough to do; the plan that it runs takes no more for now.
 bool Source::State::may_admit_locked() const {
   if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return false;
-  if (!options.live) return true;
+  const auto has_room = [](const std::shared_ptr<Peer>& peer) {
+    return !peer || peer->has_credit();
+  };
+  if (std::ranges::all_of(remotes, [&](const auto& each) { return has_room(each.second.peer); }))
+    return true;
   const Route route = admit_route(current->plans, situation_locked(), next_frame);
   for (const std::string& machine : machines_of(current->plans, route)) {
     const auto remote = remotes.find(machine);
-    if (remote != remotes.end() && remote->second.peer && !remote->second.peer->idle())
-      return false;
+    if (remote != remotes.end() && !has_room(remote->second.peer)) return false;
   }
   return true;
 }

@@ -44,7 +44,7 @@ void Source::State::connect_peer(const std::string& machine, const Generation& g
       {.on_message =
            [this](FlowMessage message, std::int64_t on_air) {
              if (message.header.type == FrameType::kCredit)
-               timer_changed.notify_one();
+               credit_came();
              else
                node->pass_back(std::move(message), on_air);
            },
@@ -81,6 +81,15 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
   }
   if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
   return peer->send(std::move(message), std::move(token));
+}
+
+void Source::State::credit_came() {
+  // Who has just seen that there is none waits by now.
+  {
+    const std::lock_guard lock(mutex);
+  }
+  changed.notify_all();
+  timer_changed.notify_one();
 }
 
 // Not if it has died since: nobody would hear of that again.

@@ -114,6 +114,7 @@ struct Source::State final : public NextHops {
   std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void lost(const std::string& machine, const std::string& why);
   void back(const std::string& machine, bool restarted);
+  void credit_came();
   bool becomes_ready(const std::string& machine);
   std::set<std::string> dead_locked() const;
   void close_peers();

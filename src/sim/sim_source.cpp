@@ -60,6 +60,8 @@ bool Simulator::admit(std::uint32_t frame) {
   const CompiledPlan& plan = plans_[course.plan];
   if (use_credits_ && course.plan < ladder_.size() && !has_credits(plan, course.ordinal))
     return false;
+  // The next is only taken when there is room for it.
+  if (options_.rate <= 0) frames_[frame].captured = now_;
   ++in_flight_;
   active_.push_back(frame);
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
