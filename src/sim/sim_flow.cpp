@@ -308,10 +308,12 @@ void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::ui
   }
 }
 
-void Simulator::return_credits(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal) {
+// A frame that a machine works on has its place there until the outputs leave.
+void Simulator::return_credits(const Job& job) {
+  Attempt& attempt = attempts_[job.attempt];
   const CompiledPlan& plan = plan_of(attempt);
-  for (const std::uint32_t e : part.in_edges) {
-    std::uint32_t& credit = attempt.slots[slot_of(plan.edges[e], plan, ordinal)].credit;
+  for (const std::uint32_t e : plan.parts[static_cast<std::size_t>(job.part)].in_edges) {
+    std::uint32_t& credit = attempt.slots[slot_of(plan.edges[e], plan, job.ordinal)].credit;
     if (credit == kNone) continue;
     events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
     credit = kNone;

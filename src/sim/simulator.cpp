@@ -182,9 +182,7 @@ void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job)
   schedule(machine, core, pieces);
   if (!use_credits_ || job.part < 0) return;
   Attempt& attempt = attempts_[job.attempt];
-  const CompiledPart& part = plan_of(attempt).parts[static_cast<std::size_t>(job.part)];
-  return_credits(attempt, part, job.ordinal);
-  take_credits(attempt, &part, machine);
+  take_credits(attempt, &plan_of(attempt).parts[static_cast<std::size_t>(job.part)], machine);
 }
 
 // What is still to come of the job on a core: its messages, each when it is encoded, and its end.
@@ -221,7 +219,10 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   --node.busy;
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
-    if (done.job.part >= 0) note_time(machine, done.end - done.start);
+    if (done.job.part >= 0) {
+      note_time(machine, done.end - done.start);
+      if (use_credits_) return_credits(done.job);
+    }
     send_rest(done.job, machine, done.sent);
   }
   begin_jobs(machine);
