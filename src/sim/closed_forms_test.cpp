@@ -35,14 +35,15 @@ TEST(ClosedForm, HasTheThroughputOfTheSlowestLink) {
   EXPECT_NEAR(throughput(trace), 10, 0.01);
 }
 
-// 20 might be on their way; the source waits for credit with the others.
+// 20 might be on their way; the source waits for credit with the others. The answer takes as long as
+// the message, and holds none.
 TEST(ClosedForm, HasAsManyFramesBeforeASlowLinkAsThereIsCredit) {
   TinyPlans tiny = camera_and_server();
   tiny.chain({"server"}, {0.001}, payload(100'000));
   const Trace trace = play(tiny, {.frames = 60, .max_in_flight = 20, .queue = 4});
   EXPECT_NEAR(throughput(trace), 10, 0.01);
   for (std::size_t i = 10; i < trace.frames.size(); ++i)
-    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.4, 0.02) << i;
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.5, 0.02) << i;
 }
 
 TEST(ClosedForm, WorksOnAsManyFramesAsThereAreCores) {
