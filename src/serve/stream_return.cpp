@@ -23,12 +23,13 @@ void StreamReturn::grant_now(int credits) {
 }
 
 // Credits travel on what goes back anyway. Only where much is owed and nothing goes back do they go
-// by themselves; they are the emulation's own and take no time on the emulated air.
+// by themselves. They take no time on the emulated air, where a large answer would hold them up.
 void StreamReturn::grant() {
   int credits = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (++owed_ < std::max(1, window_ / 2)) return;
+    const bool emulated = link_ && link_->shaped();
+    if (++owed_ < (emulated ? 1 : std::max(1, window_ / 2))) return;
     credits = std::exchange(owed_, 0);
   }
   grant_now(credits);
