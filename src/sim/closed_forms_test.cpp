@@ -35,8 +35,8 @@ TEST(ClosedForm, HasTheThroughputOfTheSlowestLink) {
   EXPECT_NEAR(throughput(trace), 10, 0.01);
 }
 
-// 20 might be on their way; the source waits for credit with the others. The answer takes as long as
-// the message, and holds none.
+// 20 might be on their way; the source waits for credit with the others. The answer takes as long
+// as the message, and holds none.
 TEST(ClosedForm, HasAsManyFramesBeforeASlowLinkAsThereIsCredit) {
   TinyPlans tiny = camera_and_server();
   tiny.chain({"server"}, {0.001}, payload(100'000));
