@@ -30,8 +30,8 @@ struct AgentOptions {
   std::vector<std::string> models;
   Security security;
   // Frames that each sender may have here before it has to stop sending. Where boards serve several
-  // stages and send to one another in circles, fewer than there are frames on their way may wait for
-  // one another until their deadlines: a frame keeps its place until its outputs leave.
+  // stages and send to one another in circles, fewer than there are frames on their way may wait
+  // for one another until their deadlines: a frame keeps its place until its outputs leave.
   int queue = 64;
   // Lines on stderr, for run_agent (core/log.h).
   LogLevel log_level = LogLevel::kWarning;
