@@ -11,6 +11,7 @@
 #include "cli/inspect_shards.h"
 #include "cli/inspect_student.h"
 #include "core/deflate.h"
+#include "core/error.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "engine/taps.h"
@@ -172,6 +173,9 @@ std::string network_file(const std::string& model) {
 void run(const InspectArgs& args) {
   const bool trained = is_trained_student(args.model);
   const bool is_student = trained || !args.student.empty();
+  if (is_student && args.shards > 0)
+    throw Error(ErrorKind::kInvalid,
+                "--shards is for whole networks, not for a student: give its ONNX file");
   Json result;
   if (trained) {
     result = inspect_trained(args.model);
