@@ -131,6 +131,32 @@ std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& 
   return machines;
 }
 
+std::vector<std::uint32_t> admission_edges(const Plan& plan, const std::string& source) {
+  const std::vector<std::string> here{source};
+  std::set<std::string> elsewhere;
+  for (const PlacedPart& part : plan.parts)
+    if (part.machines != here) elsewhere.insert(part.name);
+  const auto comes_from = [&](const PlanEdge& edge, const std::set<std::string>& parts) {
+    return parts.contains(edge.edge.from_part);
+  };
+  // Parts may stand in any order.
+  for (std::size_t known = 0; known != elsewhere.size();) {
+    known = elsewhere.size();
+    for (const PlanEdge& edge : plan.edges)
+      if (comes_from(edge, elsewhere) && !edge.edge.to_part.empty())
+        elsewhere.insert(edge.edge.to_part);
+  }
+  std::vector<std::uint32_t> edges;
+  for (std::size_t i = 0; i < plan.edges.size(); ++i) {
+    const PlanEdge& edge = plan.edges[i];
+    if (edge.edge.to_part.empty() || comes_from(edge, elsewhere)) continue;
+    const PlacedPart& taker = *plan.find(edge.edge.to_part);
+    if (taker.machines != here && taker.placement != Placement::kRace)
+      edges.push_back(static_cast<std::uint32_t>(i));
+  }
+  return edges;
+}
+
 Route retry_route(const std::vector<Plan>& ladder, const Situation& situation, std::uint32_t frame,
                   const Route& failed, Seconds budget_left, Seconds local_time) {
   std::string reason = failed.reason;

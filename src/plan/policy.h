@@ -60,6 +60,11 @@ Route first_living_plan(const std::vector<Plan>& ladder, const std::set<std::str
 // machines are not among them, and none is for the local answer.
 std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& route);
 
+// The edges by which the machine `source` sends a frame on before another has seen it: those of the
+// network's input, and of parts that run there alone with inputs from nowhere else. A frame is
+// admitted when their receivers have room for it. A race asks nobody. In the plan's order.
+std::vector<std::uint32_t> admission_edges(const Plan& plan, const std::string& source);
+
 // After an attempt of a frame failed (its machine died, or refused) with `budget_left`: another
 // route - other replicas of the same plan, then further down the ladder - if one fits the time that
 // the local answer does not need (by its plan's prediction, if it has one), else the local answer.

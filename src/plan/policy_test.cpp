@@ -52,6 +52,22 @@ TEST(AdmitRoute, TakesTurnsBetweenEqualReplicas) {
     EXPECT_EQ(admit_route(kLadder, {}, frame).machine_of.at("p"), frame % 2 == 0 ? "a" : "b");
 }
 
+TEST(AdmissionEdges, AreThoseByWhichTheSourceSendsFirst) {
+  // The camera has the head, a late part and, among others, a replica.
+  TinyPlans tiny;
+  tiny.part("late", {"camera"}, 1);
+  tiny.part("head", {"camera"}, 1);
+  tiny.part("server", {"server"}, 1);
+  tiny.part("last", {"server"}, 1);
+  tiny.part("either", {"camera", "server"}, 1, Placement::kSpread);
+  tiny.part("both", {"camera", "server"}, 1, Placement::kRace);
+  for (const char* edge :
+       {"input:x->head:x", "input:x->either:x", "head:a->server:a", "head:b->late:b",
+        "head:c->both:c", "server:d->late:d", "late:e->last:e", "last:f->answer:f"})
+    tiny.edge(edge, 1);
+  EXPECT_EQ(admission_edges(tiny.plan, "camera"), (std::vector<std::uint32_t>{1, 2}));
+}
+
 TEST(AdmitRoute, KeepsPartsOfTheSameReplicasTogether) {
   TinyPlans tiny;
   tiny.part("work", {"a", "b", "c"}, 1, Placement::kSpread);

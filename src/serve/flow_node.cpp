@@ -19,11 +19,7 @@ DeploymentId deployment_of(const FrameKey& key) { return {key.source, key.epoch}
 }  // namespace
 
 FlowNode::FlowNode(FlowNodeOptions options, NextHops& hops, Clock& clock)
-    : options_(std::move(options)),
-      hops_(hops),
-      clock_(clock),
-      slowdown_(options_.slowdown),
-      weights_from_memory_(options_.weights_from_memory) {
+    : options_(std::move(options)), hops_(hops), clock_(clock) {
   set_cores(std::max(1, options_.cores));
   if (&clock_ == &system_clock()) timer_ = std::thread([this] { keep_time(); });
 }
@@ -45,7 +41,7 @@ void FlowNode::set_cores(int cores) {
 }
 
 void FlowNode::deploy(std::shared_ptr<const Deployment> deployment) {
-  warm_up(*deployment);
+  warm_up(*deployment, emulation());
   const std::lock_guard lock(mutex_);
   merge_.forget(deployment->id.source, deployment->id.epoch);
   deployments_[deployment->id] = std::move(deployment);
@@ -100,7 +96,8 @@ void FlowNode::receive(Parcel parcel, const std::shared_ptr<ReturnPath>& origin)
       return "edge " + edge.name + " does not lead to " + deployment->machines[deployment->self];
     return "";
   }();
-  auto token = std::shared_ptr<void>(nullptr, [origin](void*) { origin->grant(); });
+  auto token = std::shared_ptr<void>(
+      nullptr, [origin, key = edge_key(header)](void*) { origin->grant(key); });
   if (!fault.empty()) {
     ++counters_.refusals;
     refuse(deployment.get(), header, *origin, kNoIndex, fault);
@@ -115,7 +112,19 @@ void FlowNode::receive(Parcel parcel, const std::shared_ptr<ReturnPath>& origin)
          true);
 }
 
-bool FlowNode::is_free_locked() const { return slowdown_ <= 1 && running_ == 0 && queue_.empty(); }
+void FlowNode::set_emulation(const Emulation& emulation) {
+  const std::lock_guard lock(mutex_);
+  options_.emulation = emulation;
+}
+
+Emulation FlowNode::emulation() const {
+  const std::lock_guard lock(mutex_);
+  return options_.emulation;
+}
+
+bool FlowNode::is_free_locked() const {
+  return !options_.emulation.is_slowed() && running_ == 0 && queue_.empty();
+}
 
 // A part that runs faster than another thread wakes up is run where its last input came
 // (`may_run_here`).

@@ -16,7 +16,9 @@
 #include "core/clock.h"
 #include "core/link_profile.h"
 #include "net/flow_message.h"
+#include "serve/credit.h"
 #include "serve/deployment.h"
+#include "serve/emulation.h"
 #include "serve/merge.h"
 #include "serve/trailer.h"
 
@@ -40,8 +42,8 @@ class ReturnPath {
   // Never blocks. A path whose stream is over swallows what it is given. `deployment` (may be null)
   // tells which link it is.
   virtual void send(const Deployment* deployment, Parcel parcel) = 0;
-  // The receiver is ready for one more frame.
-  virtual void grant() = 0;
+  // The receiver has room for one more message of the edge.
+  virtual void grant(const EdgeKey& key) = 0;
 };
 
 // How a node reaches the machines behind it.
@@ -74,9 +76,7 @@ struct NodeCounters {
 struct FlowNodeOptions {
   // Frames that run at the same time.
   int cores = 1;
-  // How many times slower than this machine it shall seem: all CPU time is held back.
-  double slowdown = 1;
-  bool weights_from_memory = false;
+  Emulation emulation;
   // Frames of one part that one run may take, where its batch is free and several sources feed it.
   int max_batch = 8;
   // Called after every run of a part, on the worker's thread.
@@ -101,11 +101,8 @@ class FlowNode {
   std::vector<std::shared_ptr<const Deployment>> deployments() const;
 
   // The emulated machine may change with a deployment.
-  void set_emulation(double slowdown, bool weights_from_memory) {
-    slowdown_ = slowdown;
-    weights_from_memory_ = weights_from_memory;
-  }
-  double slowdown() const { return slowdown_; }
+  void set_emulation(const Emulation& emulation);
+  Emulation emulation() const;
   // At least so many frames run at the same time from now on.
   void set_cores(int cores);
 
@@ -186,14 +183,9 @@ class FlowNode {
   };
   using FrameId = std::tuple<std::uint16_t, std::uint16_t, std::uint32_t, std::uint8_t>;
 
-  class Holdback;
-
   void work();
   void keep_time();
   std::vector<Job> next_jobs();
-  // Runs the parts of an emulated machine until it is known what they take (serve/least_run.h): one
-  // machine after the other, as they are deployed, and not all at once at their first frames.
-  void warm_up(const Deployment& deployment);
   void run_jobs(std::vector<Job> jobs);
   void run_input(Job& job);
   void run_parts(std::vector<Job>& jobs);
@@ -223,8 +215,6 @@ class FlowNode {
   FlowNodeOptions options_;
   NextHops& hops_;
   Clock& clock_;
-  std::atomic<double> slowdown_;
-  std::atomic<bool> weights_from_memory_;
   NodeCounters counters_;
 
   mutable std::mutex mutex_;

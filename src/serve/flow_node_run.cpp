@@ -4,60 +4,10 @@
 #include <utility>
 
 #include "core/error.h"
-#include "engine/random_tensor.h"
+#include "serve/emulation.h"
 #include "serve/flow_node.h"
-#include "serve/receive_cost.h"
 
 namespace isthmus {
-namespace {
-
-// On a machine that is hardly slower a run would be held back for less than it takes to do it
-// again.
-bool is_emulated_by_least(double slowdown) { return slowdown >= 3; }
-
-}  // namespace
-
-// The time of one job, cut into steps. On a machine that is emulated k times slower a step ends
-// when k times the CPU time of all steps so far has passed since the job began; what the wait
-// overshoots is made up for in the next.
-class FlowNode::Holdback {
- public:
-  // `spent`: CPU time that other threads already used for this job.
-  Holdback(Clock& clock, double slowdown, Seconds spent)
-      : clock_(clock),
-        slowdown_(slowdown),
-        begin_(clock.now()),
-        last_(begin_),
-        cpu_(thread_cpu_time()),
-        due_((slowdown - 1) * spent) {}
-
-  bool is_slowed() const { return slowdown_ > 1; }
-  bool takes_least() const { return is_emulated_by_least(slowdown_); }
-
-  // Ends a step and reports it. Where its `cost` is known that is multiplied, else its CPU time.
-  WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
-                std::optional<Seconds> cost = std::nullopt) {
-    if (is_slowed()) {
-      due_ += slowdown_ * cost.value_or(thread_cpu_time() - cpu_);
-      clock_.sleep_until(begin_ + due_);
-      // Waiting takes some, too, but not on the emulated machine.
-      cpu_ = thread_cpu_time();
-    }
-    const Seconds now = clock_.now();
-    WireSpan span{kind, machine, what, last_, now - last_};
-    last_ = now;
-    return span;
-  }
-
- private:
-  Clock& clock_;
-  double slowdown_;
-  Seconds begin_;
-  Seconds last_;
-  Seconds cpu_;
-  Seconds due_;
-};
-
 namespace {
 
 // Batches along the first extent; empty if the shapes do not allow it.
@@ -114,62 +64,6 @@ std::vector<Row> run_rows(Engine& engine, const std::vector<Row>& rows,
   return outputs;
 }
 
-// Runs the part until the least that so many frames take is known.
-template <typename Run>
-void find_least(HeldPart& held, std::size_t frames, bool weights_from_memory, const Run& run) {
-  while (!held.least_run.is_warm(frames)) {
-    if (weights_from_memory) held.engine->evict_weights();
-    const Seconds began = thread_cpu_time();
-    run();
-    held.least_run.add(frames, thread_cpu_time() - began);
-  }
-}
-
-// Whether this machine encodes or decodes what the edge carries.
-bool ends_at(const Deployment& deployment, const DeployedEdge& edge) {
-  const auto here = [&](std::uint16_t part) {
-    return part == kNoIndex ? deployment.self == deployment.source
-                            : deployment.parts[part].held != nullptr;
-  };
-  return here(edge.from) || here(edge.to);
-}
-
-// Memory is fresh at the first frames, which makes them several times as dear on this machine.
-void measure_codec(const DeployedEdge& edge) {
-  constexpr int kRuns = 8;
-  const auto& [dtype, shape] = edge.tensor;
-  if (!edge.codec || !edge.codec->fixed_payload_bytes(dtype, shape)) return;
-  const Tensor tensor = random_tensor(dtype, shape, /*seed=*/1);
-  const auto note = [](std::optional<Seconds>& least, Seconds began) {
-    least = std::min(least.value_or(Seconds::max()), thread_cpu_time() - began);
-  };
-  for (int i = 0; i < kRuns; ++i) {
-    Seconds began = thread_cpu_time();
-    const Payload payload = edge.codec->encode(tensor);
-    note(edge.cost->encode, began);
-    began = thread_cpu_time();
-    edge.codec->decode_shared(payload.bytes(), payload.owner(), dtype, shape);
-    note(edge.cost->decode, began);
-  }
-}
-
-// One frame without meaning.
-std::vector<Tensor> any_inputs(const Engine& engine) {
-  std::vector<Tensor> inputs;
-  for (const TensorSpec& spec : engine.inputs()) {
-    Shape shape = spec.shape;
-    for (std::int64_t& extent : shape) extent = std::max<std::int64_t>(extent, 1);
-    inputs.push_back(random_tensor(spec.dtype, shape, /*seed=*/1));
-  }
-  return inputs;
-}
-
-// Of taking a message into memory, as an emulated machine multiplies it: what it took, but not that
-// memory was fresh.
-Seconds receive_cost(const FlowMessage& message) {
-  return std::min(message.receive_cpu, least_receive_time(message.payload.size()));
-}
-
 void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
   if (tensor.dtype() == edge.tensor.dtype && tensor.shape() == edge.tensor.shape) return;
   throw Error(ErrorKind::kInvalid,
@@ -180,21 +74,10 @@ void check_tensor(const DeployedEdge& edge, const Tensor& tensor) {
 
 }  // namespace
 
-void FlowNode::warm_up(const Deployment& deployment) {
-  if (!is_emulated_by_least(slowdown_)) return;
-  for (const DeployedEdge& edge : deployment.edges)
-    if (ends_at(deployment, edge) && !edge.image) measure_codec(edge);
-  for (const DeployedPart& part : deployment.parts) {
-    if (!part.held || part.held->least_run.is_warm(1)) continue;
-    const std::vector<Tensor> inputs = any_inputs(*part.held->engine);
-    find_least(*part.held, 1, weights_from_memory_, [&] { part.held->engine->run(inputs); });
-  }
-}
-
 void FlowNode::run_input(Job& job) {
   const Deployment& deployment = *job.deployment;
   const Admission& frame = job.admission;
-  Holdback time(clock_, slowdown_, frame.prepare);
+  Holdback time(clock_, emulation(), frame.prepare);
   job.trailer.spans.push_back(
       {SpanKind::kQueue, deployment.self, kNoIndex, job.queued_at, clock_.now() - job.queued_at});
   Tensor normalised =
@@ -252,12 +135,11 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
   const Seconds began = thread_cpu_time();
   auto outputs = run_rows(*held.engine, inputs, batch);
   std::optional<Seconds> cost;
-  if (time.takes_least()) {
+  if (const Emulation as = emulation(); as.takes_least()) {
     // With the weights that this run may have found in a cache it says nothing.
-    if (!weights_from_memory_) held.least_run.add(inputs.size(), thread_cpu_time() - began);
+    if (!as.weights_from_memory) held.least_run.add(inputs.size(), thread_cpu_time() - began);
     // The machine would hold the result back anyway.
-    find_least(held, inputs.size(), weights_from_memory_,
-               [&] { run_rows(*held.engine, inputs, batch); });
+    find_least(held, inputs.size(), as, [&] { run_rows(*held.engine, inputs, batch); });
     cost = held.least_run.of(inputs.size());
   }
   if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());
@@ -284,7 +166,7 @@ void FlowNode::run_parts(std::vector<Job>& jobs) {
     for (const auto& input : job.inputs)
       if (input) received += receive_cost(input->parcel.message);
   }
-  Holdback time(clock_, slowdown_, received);
+  Holdback time(clock_, emulation(), received);
   std::vector<std::vector<Tensor>> inputs;
   for (Job& job : jobs) inputs.push_back(decode_inputs(job, time));
   auto outputs = run_engine(jobs, inputs, time);

@@ -40,7 +40,7 @@ class FakeReturn final : public ReturnPath {
     const std::lock_guard lock(mutex_);
     parcels_.push_back(std::move(parcel));
   }
-  void grant() override { ++granted; }
+  void grant(const EdgeKey&) override { ++granted; }
   std::vector<Parcel> parcels() const {
     const std::lock_guard lock(mutex_);
     return parcels_;
@@ -134,7 +134,7 @@ const Adder& adder_of(const Deployment& deployment) {
 TEST(FlowNode, KnowsWhatAnEmulatedMachinePaysBeforeItsFirstFrame) {
   FakeHops hops;
   const auto deployment = merge_deployment(std::nullopt, /*gated=*/false);
-  FlowNode node({.slowdown = 10, .weights_from_memory = true}, hops, system_clock());
+  FlowNode node({.emulation = {.slowdown = 10, .weights_from_memory = true}}, hops, system_clock());
   node.deploy(deployment);
   EXPECT_TRUE(deployment->parts[2].held->least_run.is_warm(1));
   EXPECT_EQ(adder_of(*deployment).evictions, adder_of(*deployment).runs);

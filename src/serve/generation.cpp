@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "core/log.h"
+#include "plan/policy.h"
 #include "serve/wire.h"
 
 namespace isthmus {
@@ -148,6 +149,7 @@ std::shared_ptr<const Generation> make_generation(const GenerationSpec& spec, He
     generation->largest_message =
         std::max(generation->largest_message, deployment->largest_message());
     generation->plans.push_back(plan.plan);
+    generation->admission_edges.push_back(admission_edges(plan.plan, spec.cluster.source));
     generation->deployments.push_back(deployment);
     add_machines(*generation, spec, plan, epoch, edges, deployment->largest_message(), bundles);
     ++epoch;

@@ -33,6 +33,8 @@ struct GenerationSpec {
 struct Generation {
   std::uint16_t first_epoch = 1;
   std::vector<Plan> plans;
+  // By plan; of plan/policy.h.
+  std::vector<std::vector<std::uint32_t>> admission_edges;
   // As the source's own machine sees them.
   std::vector<std::shared_ptr<const Deployment>> deployments;
   // Everything at the source; null without one.

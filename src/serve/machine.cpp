@@ -152,7 +152,8 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   for (const DeployedPart& part : deployment->parts)
     if (part.held) parts_.feed(part.held, deployment->id.source);
   connect_peers(request, *deployment);
-  node_.set_emulation(std::max(1.0, request.slowdown()), request.weights_from_memory());
+  node_.set_emulation({.slowdown = std::max(1.0, request.slowdown()),
+                       .weights_from_memory = request.weights_from_memory()});
   node_.set_cores(std::clamp(static_cast<int>(request.cores()), 1, 64));
   node_.deploy(deployment);
   log_info("holds plan " + deployment->plan.name + " (" + std::to_string(deployment->id.epoch) +
@@ -382,7 +383,7 @@ std::vector<Tensor> AgentMachine::run(HeldPart& part, std::span<const Tensor> in
   const Seconds begin = clock_.now();
   const Seconds cpu = thread_cpu_time();
   auto outputs = part.engine->run(inputs);
-  const double slowdown = node_.slowdown();
+  const double slowdown = node_.emulation().slowdown;
   if (slowdown > 1) clock_.sleep_until(begin + slowdown * (thread_cpu_time() - cpu));
   return outputs;
 }

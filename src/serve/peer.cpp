@@ -57,8 +57,7 @@ void Peer::watch() {
 
 void Peer::open_locked() {
   const std::uint64_t number = ++stream_number_;
-  credits_ = 0;
-  granted_ = false;
+  credits_.reset();
   const std::weak_ptr<Peer> weak = weak_from_this();
   stream_ = open_flow(channel_, options_.self, options_.security,
                       {.on_message =
@@ -72,7 +71,7 @@ void Peer::open_locked() {
                            }});
 }
 
-NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token) {
+NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token, bool reserved) {
   NextHops::Sent sent;
   const std::lock_guard lock(mutex_);
   if (!alive_ || closed_) {
@@ -80,7 +79,9 @@ NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token) {
     return sent;
   }
   if (!stream_) open_locked();
-  if (credits_ == 0) {
+  const EdgeKey key = edge_key(message.header);
+  if (reserved) credits_.release(key);
+  if (!credits_.take(key)) {
     sent.passage.on_air = bytes_on_air(message_bytes(message), options_.link.headers);
     outbox_.emplace_back(std::move(message), std::move(token));
     return sent;
@@ -90,7 +91,6 @@ NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token) {
 }
 
 void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent) {
-  --credits_;
   const std::int64_t bytes = message_bytes(message);
   sent.shaped = link_->shaped();
   if (!link_->shaped()) {
@@ -105,13 +105,14 @@ void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, Nex
   });
 }
 
+// In their order; what has no credit lets other edges' messages pass.
 void Peer::flush_locked() {
-  while (credits_ > 0 && !outbox_.empty()) {
-    auto [message, token] = std::move(outbox_.front());
-    outbox_.pop_front();
+  std::erase_if(outbox_, [this](auto& waiting) {
+    if (!credits_.take(edge_key(waiting.first.header))) return false;
     NextHops::Sent sent;
-    transmit_locked(std::move(message), std::move(token), sent);
-  }
+    transmit_locked(std::move(waiting.first), std::move(waiting.second), sent);
+    return true;
+  });
 }
 
 bool Peer::same_link(const LinkProfile& link, const EmulatedInterface* interface) const {
@@ -120,31 +121,41 @@ bool Peer::same_link(const LinkProfile& link, const EmulatedInterface* interface
 
 bool Peer::wait_ready(Seconds limit) {
   std::unique_lock lock(mutex_);
-  return credit_came_.wait_for(lock, limit, [this] { return credits_ > 0; });
+  return credit_came_.wait_for(lock, limit, [this] { return credits_.is_open(); });
 }
 
-bool Peer::has_credit() const {
+bool Peer::has_credit(const EdgeKey& key) const {
   const std::lock_guard lock(mutex_);
-  return credits_ > 0 || (!granted_ && outbox_.empty());
+  return credits_.has(key);
+}
+
+bool Peer::has_credit_for_all() const {
+  const std::lock_guard lock(mutex_);
+  return credits_.has_for_all();
+}
+
+void Peer::reserve(const EdgeKey& key) {
+  const std::lock_guard lock(mutex_);
+  credits_.reserve(key);
+}
+
+void Peer::release(const EdgeKey& key) {
+  const std::lock_guard lock(mutex_);
+  credits_.release(key);
+  if (stream_) flush_locked();
 }
 
 void Peer::received(FlowMessage message, std::uint64_t stream) {
-  const bool is_credit = message.header.type == FrameType::kCredit;
-  const int granted = is_credit ? message.header.edge : message.header.flags >> kFlagCreditShift;
+  if (message.header.type == FrameType::kCredit) {
+    take_credit(message, stream);
+    if (events_.on_credit) events_.on_credit();
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     if (stream != stream_number_ || closed_) return;
-    credits_ += granted;
-    granted_ |= granted > 0;
-    if (granted > 0) flush_locked();
-    credit_came_.notify_all();
-  }
-  if (is_credit) {
-    if (granted > 0 && events_.on_message) events_.on_message(std::move(message), 0);
-    return;
   }
   if (*cut_) return;
-  message.header.flags &= (1 << kFlagCreditShift) - 1;
   if (!options_.interface) {
     deliver(std::move(message));
     return;
@@ -155,6 +166,15 @@ void Peer::received(FlowMessage message, std::uint64_t stream) {
         if (const auto peer = weak.lock(); peer && !peer->closed_)
           peer->deliver(std::move(*shared));
       });
+}
+
+void Peer::take_credit(const FlowMessage& message, std::uint64_t stream) {
+  const Credit credit = to_credit(message);
+  const std::lock_guard lock(mutex_);
+  if (stream != stream_number_ || closed_) return;
+  credits_.granted(credit);
+  flush_locked();
+  credit_came_.notify_all();
 }
 
 void Peer::deliver(FlowMessage message) {

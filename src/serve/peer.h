@@ -16,6 +16,7 @@
 #include "net/flow_stream.h"
 #include "net/heartbeat.h"
 #include "net/security.h"
+#include "serve/credit.h"
 #include "serve/flow_node.h"
 
 namespace grpc {
@@ -57,6 +58,8 @@ class Peer : public std::enable_shared_from_this<Peer> {
     std::function<void(const std::string& why)> on_lost;
     // It answers again; `restarted`: with nothing deployed on it.
     std::function<void(bool restarted)> on_back;
+    // There is room for more. May be empty.
+    std::function<void()> on_credit;
     // What it says of the parts of `PeerOptions::source`, ten times a second. May be empty.
     std::function<void(const v1::HeartbeatReply& reply)> on_report;
   };
@@ -64,10 +67,15 @@ class Peer : public std::enable_shared_from_this<Peer> {
   static std::shared_ptr<Peer> connect(PeerOptions options, Events events, Clock& clock);
   ~Peer();
 
-  // Never blocks: what the peer grants no credit for waits here.
-  NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token);
-  // Whether a message would leave at once. (Before the first credit has arrived, one is taken.)
-  bool has_credit() const;
+  // Never blocks: what the peer grants no credit for waits here. `reserved`: it has been kept.
+  NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token, bool reserved = false);
+  // Whether a message of this edge, or of any, would leave at once. (Before the first credit has
+  // arrived, one is taken.)
+  bool has_credit(const EdgeKey& key) const;
+  bool has_credit_for_all() const;
+  // For a message to come, which is then sent as `reserved`, or released.
+  void reserve(const EdgeKey& key);
+  void release(const EdgeKey& key);
   bool alive() const { return alive_; }
   // Waits for the first credit; whether it came.
   bool wait_ready(Seconds limit);
@@ -85,6 +93,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   void open_locked();
   void watch();
   void received(FlowMessage message, std::uint64_t stream);
+  void take_credit(const FlowMessage& message, std::uint64_t stream);
   void closed(const std::string& why, std::uint64_t stream);
   void changed(bool alive, const std::string& why, std::uint64_t instance);
   void transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent);
@@ -107,9 +116,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   // new one's.
   std::uint64_t stream_number_ = 0;
   std::uint64_t instance_;
-  int credits_ = 0;
-  // Whether this stream has ever granted any.
-  bool granted_ = false;
+  CreditAccount credits_;
   std::deque<std::pair<FlowMessage, std::shared_ptr<void>>> outbox_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };

@@ -140,6 +140,29 @@ TEST(Placement, AFrameMayComeToAMachineAgainAndAgain) {
   })) << "every part reports its run";
 }
 
+// Far more frames than any board has room for. With one count for all edges between two boards the
+// first of them stand still: what b0 sends to b1 waits for what b1 sends to b0.
+TEST(Placement, ManyFramesPassBoardsThatServeSeveralStages) {
+  std::vector<std::unique_ptr<Agent>> agents;
+  for (int i = 0; i < 3; ++i) {
+    AgentOptions options;
+    options.queue = 1;
+    agents.push_back(std::make_unique<Agent>(std::move(options)));
+  }
+  Source source({sharded(4)}, boards(agents),
+                {.max_in_flight = 30, .deadline = Seconds{10}, .local_fallback = false});
+  const Tensor x = Tensor::of<float>({1, 4}, std::vector<float>{-2, -1, 1, 2});
+  constexpr int kFrames = 200;
+  std::atomic<int> answered = 0;
+  std::atomic<int> lost = 0;
+  for (int i = 0; i < kFrames; ++i)
+    source.submit({.input = x}, [&](const FrameRecord& frame, const Tensor&) {
+      ++(frame.outcome == Outcome::kAnswered ? answered : lost);
+    });
+  EXPECT_TRUE(eventually([&] { return answered + lost == kFrames; }, Seconds{30}));
+  EXPECT_EQ(answered, kFrames);
+}
+
 TEST(Placement, MessagesThroughOneInterfaceTakeTurns) {
   const auto agents = start_agents(3);
   // A message of four numbers takes 40 ms.

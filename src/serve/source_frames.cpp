@@ -7,23 +7,6 @@
 namespace isthmus {
 namespace {
 
-// Those that the source's own messages go to.
-std::set<std::string> first_machines_of(const std::vector<Plan>& plans, const Route& route) {
-  std::set<std::string> machines;
-  if (route.plan >= plans.size()) return machines;
-  const Plan& plan = plans[route.plan];
-  for (const PlanEdge& edge : plan.edges) {
-    if (!edge.edge.from_part.empty()) continue;
-    const auto chosen = route.machine_of.find(edge.edge.to_part);
-    const PlacedPart& part = *plan.find(edge.edge.to_part);
-    if (chosen != route.machine_of.end())
-      machines.insert(chosen->second);
-    else if (part.machines.size() == 1)
-      machines.insert(part.machines.front());
-  }
-  return machines;
-}
-
 // What a busy machine may take to wake the right thread, twice.
 Seconds margin(Seconds deadline) { return std::min(Seconds{0.1}, deadline / 10); }
 
@@ -86,24 +69,6 @@ bool Source::State::wait_for_room(Seconds limit) {
   return changed.wait_for(lock, limit, [this] { return stopping || may_admit_locked(); });
 }
 
-// A machine without credit still has enough to do; the plan that it runs takes no more for now.
-// What a part at the source makes may wait there for credit, but not of a live source.
-bool Source::State::may_admit_locked() const {
-  if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return false;
-  const auto has_room = [](const std::shared_ptr<Peer>& peer) {
-    return !peer || peer->has_credit();
-  };
-  if (std::ranges::all_of(remotes, [&](const auto& each) { return has_room(each.second.peer); }))
-    return true;
-  const Route route = admit_route(current->plans, situation_locked(), next_frame);
-  for (const std::string& machine : options.live ? machines_of(current->plans, route)
-                                                 : first_machines_of(current->plans, route)) {
-    const auto remote = remotes.find(machine);
-    if (remote != remotes.end() && !has_room(remote->second.peer)) return false;
-  }
-  return true;
-}
-
 void Source::State::admit_waiting_locked(Later& later) {
   while (!waiting.empty() && !stopping && may_admit_locked()) {
     Waiting next = std::move(waiting.front());
@@ -141,6 +106,7 @@ void Source::State::admit_locked(Waiting admitted, Later& later) {
   flight.route = admit_route(current->plans, situation_locked(), frame);
   const std::size_t plan = std::min(flight.route.plan, current->plans.size() - 1);
   flight.deadline = options.deadline.value_or(current->plans[plan].deadline);
+  reserve_locked(flight);
   start_locked(frame, flight, later);
 }
 

@@ -41,15 +41,11 @@ void Source::State::connect_peer(const std::string& machine, const Generation& g
        .instance = started,
        .seed = options.seed,
        .source = options.id},
-      {.on_message =
-           [this](FlowMessage message, std::int64_t on_air) {
-             if (message.header.type == FrameType::kCredit)
-               credit_came();
-             else
-               node->pass_back(std::move(message), on_air);
-           },
+      {.on_message = [this](FlowMessage message,
+                            std::int64_t on_air) { node->pass_back(std::move(message), on_air); },
        .on_lost = [this, machine](const std::string& why) { lost(machine, why); },
        .on_back = [this, machine](bool restarted) { back(machine, restarted); },
+       .on_credit = [this] { credit_came(); },
        .on_report = [this,
                      machine](const v1::HeartbeatReply& reply) { note_report(machine, reply); }},
       clock);
@@ -80,16 +76,8 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
     if (const auto remote = remotes.find(name); remote != remotes.end()) peer = remote->second.peer;
   }
   if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
-  return peer->send(std::move(message), std::move(token));
-}
-
-void Source::State::credit_came() {
-  // Who has just seen that there is none waits by now.
-  {
-    const std::lock_guard lock(mutex);
-  }
-  changed.notify_all();
-  timer_changed.notify_one();
+  const bool reserved = take_reserved(*peer, message.header);
+  return peer->send(std::move(message), std::move(token), reserved);
 }
 
 // Not if it has died since: nobody would hear of that again.

@@ -29,7 +29,7 @@ class IntoSource final : public ReturnPath {
   void send(const Deployment* deployment, Parcel parcel) override {
     receive_(deployment, std::move(parcel));
   }
-  void grant() override {}
+  void grant(const EdgeKey&) override {}
 
  private:
   Receive receive_;
@@ -46,9 +46,9 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
       [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), false); });
   local_return = std::make_shared<IntoSource>(
       [this](const Deployment* d, Parcel parcel) { returned(d, std::move(parcel), true); });
-  FlowNodeOptions node_options{.cores = std::max(1, self.cores),
-                               .slowdown = self.slowdown,
-                               .weights_from_memory = self.weights_from_memory};
+  FlowNodeOptions node_options{
+      .cores = std::max(1, self.cores),
+      .emulation = {.slowdown = self.slowdown, .weights_from_memory = self.weights_from_memory}};
   node = std::make_unique<FlowNode>(node_options, *this, clock);
   node_options.cores = 1;
   local_node = std::make_unique<FlowNode>(node_options, *this, clock);

@@ -46,6 +46,8 @@ struct Source::State final : public NextHops {
     bool local_started = false;
     // Waits for another plan: no machine is left, and the source has no answer of its own.
     bool parked = false;
+    // Room kept for what the source will send of it.
+    std::vector<std::pair<std::weak_ptr<Peer>, EdgeKey>> reserved;
     // Spans and bytes of parts whose answer went another way.
     Trailer reports;
   };
@@ -84,7 +86,6 @@ struct Source::State final : public NextHops {
   void submit(SourceFrame frame, OnAnswer on_answer);
   bool wait_for_room(Seconds limit);
   void check_input(const SourceFrame& frame) const;
-  bool may_admit_locked() const;
   void admit_locked(Waiting waiting, Later& later);
   void admit_waiting_locked(Later& later);
   void start_locked(std::uint32_t frame, InFlight& flight, Later& later);
@@ -96,6 +97,16 @@ struct Source::State final : public NextHops {
   void resume_parked_locked(Later& later);
   Situation situation_locked() const;
   Seconds local_time_locked() const;
+
+  // Room for frames on the way, and at the machines that the source sends them to
+  // (source_credit.cpp).
+  bool may_admit_locked() const;
+  std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> receivers_locked(
+      const Generation& generation, const Route& route) const;
+  void reserve_locked(InFlight& flight) const;
+  // Whether room has been kept for what is sent now; it has not any more.
+  bool take_reserved(const Peer& peer, const FrameHeader& header);
+  void credit_came();
 
   // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).
   void returned(const Deployment* deployment, Parcel parcel, bool local);
@@ -114,7 +125,6 @@ struct Source::State final : public NextHops {
   std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void lost(const std::string& machine, const std::string& why);
   void back(const std::string& machine, bool restarted);
-  void credit_came();
   bool becomes_ready(const std::string& machine);
   std::set<std::string> dead_locked() const;
   void close_peers();

@@ -11,28 +11,22 @@ StreamReturn::StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkO
       window_(std::max(1, window)),
       link_of_(std::move(link_of)),
       cut_(cut) {
-  grant_now(window_);
+  stream_->send(to_message({.key = {}, .count = window_}));
 }
 
-void StreamReturn::grant_now(int credits) {
-  stream_->send({.header = {.type = FrameType::kCredit,
-                            .key = {},
-                            .edge = static_cast<std::uint16_t>(credits)},
-                 .payload = {},
-                 .trailer = {}});
-}
-
-// Credits travel on what goes back anyway. Only where much is owed and nothing goes back do they go
-// by themselves. They take no time on the emulated air, where a large answer would hold them up.
-void StreamReturn::grant() {
-  int credits = 0;
+// Several together. On the emulated air they take no time, and go one by one: a sender there is
+// compared with the simulator's, which knows at once.
+void StreamReturn::grant(const EdgeKey& key) {
+  Credit credit{.key = key};
   {
     const std::lock_guard lock(mutex_);
     const bool emulated = link_ && link_->shaped();
-    if (++owed_ < (emulated ? 1 : std::max(1, window_ / 2))) return;
-    credits = std::exchange(owed_, 0);
+    const auto owed = owed_.try_emplace(key, 0).first;
+    if (++owed->second < (emulated ? 1 : std::max(1, window_ / 2))) return;
+    credit.count = owed->second;
+    owed_.erase(owed);
   }
-  grant_now(credits);
+  stream_->send(to_message(credit));
 }
 
 void StreamReturn::send(const Deployment* deployment, Parcel parcel) {
@@ -42,10 +36,6 @@ void StreamReturn::send(const Deployment* deployment, Parcel parcel) {
   if (!trailer.spans.empty() || !trailer.bytes.empty() || !trailer.missing.empty())
     put_trailer(message, trailer);
   const std::lock_guard lock(mutex_);
-  const int credits = std::min(owed_, kMaxFlagCredits);
-  owed_ -= credits;
-  message.header.flags = static_cast<std::uint8_t>(
-      (message.header.flags & ((1 << kFlagCreditShift) - 1)) | credits << kFlagCreditShift);
   if (!link_ && deployment != nullptr) link_ = link_of_(deployment->id.source);
   const std::int64_t bytes = message_bytes(message);
   sent_bytes_ += bytes;

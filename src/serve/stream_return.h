@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -12,32 +13,30 @@
 namespace isthmus {
 
 // The way back along a stream that another machine opened to this one: shaped like the link in that
-// direction, and granting credits, with what travels back where there is something. Thread-safe.
+// direction, and granting credits. Thread-safe.
 class StreamReturn final : public ReturnPath {
  public:
   // The link from here to the machine that opened the stream, for frames of a source.
   using LinkOf = std::function<std::shared_ptr<EmulatedLink>(std::uint16_t source)>;
 
-  // Grants `window` credits at once. `cut` must outlive it.
+  // Grants `window` credits for each edge at once. `cut` must outlive it.
   StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkOf link_of,
                const std::atomic<bool>& cut);
 
   bool is_local() const override { return false; }
   void send(const Deployment* deployment, Parcel parcel) override;
-  void grant() override;
+  void grant(const EdgeKey& key) override;
   void close() { stream_->close(); }
   std::int64_t sent_bytes() const { return sent_bytes_; }
 
  private:
-  void grant_now(int credits);
-
   const std::shared_ptr<FlowStream> stream_;
   const int window_;
   const LinkOf link_of_;
   const std::atomic<bool>& cut_;
   std::atomic<std::int64_t> sent_bytes_ = 0;
   std::mutex mutex_;
-  int owed_ = 0;
+  std::map<EdgeKey, int> owed_;
   std::shared_ptr<EmulatedLink> link_;
 };
 

@@ -14,9 +14,6 @@ namespace isthmus {
 inline constexpr std::uint8_t kFlagTrailer = 1;  // The payload ends with a trailer.
 inline constexpr std::uint8_t kFlagMustAnswer =
     2;  // Run it even when its budget is over: nobody else will.
-inline constexpr int kFlagCreditShift =
-    4;  // The upper four bits: credits granted with this message.
-inline constexpr int kMaxFlagCredits = 15;
 
 // A span as it travels: names are indices that both ends know from the deployment.
 struct WireSpan {

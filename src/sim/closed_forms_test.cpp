@@ -46,6 +46,16 @@ TEST(ClosedForm, HasAsManyFramesBeforeASlowLinkAsThereIsCredit) {
     EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.5, 0.02) << i;
 }
 
+// What a head on the source sends is asked for when the frame is admitted, and not once it waits.
+TEST(ClosedForm, AdmitsAHeadOnlyWithCreditForItsOutput) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"camera", "server"}, {0.001, 0.1}, payload(100));
+  const Trace trace = play(tiny, {.frames = 60, .max_in_flight = 20, .queue = 2});
+  EXPECT_NEAR(throughput(trace), 10, 0.05);
+  for (std::size_t i = 10; i < trace.frames.size(); ++i)
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.2, 0.005) << i;
+}
+
 TEST(ClosedForm, WorksOnAsManyFramesAsThereAreCores) {
   TinyPlans tiny = pipeline({0.1});
   tiny.cluster.machines[1].cores = 4;

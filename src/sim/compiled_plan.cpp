@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "plan/policy.h"
+
 namespace isthmus {
 namespace {
 
@@ -157,6 +159,7 @@ CompiledPlan compile(const Plan& plan, const Cluster& cluster, const LinkIndex& 
   for (std::size_t i = 0; i < plan.parts.size(); ++i)
     compiled.parts.push_back(compile_part(plan, i, costs, cluster, index));
   connect(compiled, plan, costs);
+  compiled.admission_edges = admission_edges(plan, cluster.source);
   number(compiled, source);
   number_stands(compiled);
   compiled.only_at_source = compiled.sink == source;

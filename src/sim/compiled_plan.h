@@ -74,6 +74,8 @@ struct CompiledPlan {
   std::vector<CompiledEdge> edges;
   std::vector<CompiledGate> gates;
   std::vector<std::uint32_t> input_edges;
+  // plan/policy.h
+  std::vector<std::uint32_t> admission_edges;
   // The machines of the plan, each once, the source's first.
   std::vector<std::uint32_t> machines;
   // By site. Sites share a stand where no route takes two of them.

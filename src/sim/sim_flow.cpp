@@ -292,12 +292,13 @@ std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std:
   return known->second;
 }
 
-// For what a part sends; without a part, for what the source sends.
-void Simulator::take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine) {
+// For what a machine is about to send on these edges.
+void Simulator::take_credits(Attempt& attempt, const std::vector<std::uint32_t>& edges,
+                             std::uint32_t machine) {
   const CompiledPlan& plan = plan_of(attempt);
-  for (const std::uint32_t e : part ? part->out_edges : plan.input_edges) {
+  for (const std::uint32_t e : edges) {
     const CompiledEdge& edge = plan.edges[e];
-    if (edge.to_part < 0) continue;
+    if (edge.to_part < 0 || attempt.slots[edge.first_slot].credit != kNone) continue;
     const auto index = static_cast<std::size_t>(edge.to_part);
     const CompiledPart& taker = plan.parts[index];
     const std::uint32_t to = taker.machines[attempt.course.ordinal[index]];

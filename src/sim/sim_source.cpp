@@ -46,9 +46,8 @@ void Simulator::admit_waiting() {
 }
 
 bool Simulator::has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal) {
-  return std::ranges::all_of(plan.input_edges, [&](std::uint32_t e) {
+  return std::ranges::all_of(plan.admission_edges, [&](std::uint32_t e) {
     const auto taker = static_cast<std::size_t>(plan.edges[e].to_part);
-    if (plan.parts[taker].placement == Placement::kRace) return true;
     const std::uint32_t to = plan.parts[taker].machines[ordinal[taker]];
     const auto index = static_cast<std::uint32_t>(&plan - plans_.data());
     return to == source_ || credits_[credit_for(index, e, source_, to)].left > 0;
@@ -105,7 +104,7 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   attempt.older = std::exchange(frames_[frame].attempt, slot);
   note_course(attempt.course, +1);
   local_pending_ += attempt.course.plan == ladder_.size();
-  if (use_credits_) take_credits(attempt, nullptr, source_);
+  if (use_credits_) take_credits(attempt, plan.admission_edges, source_);
   enqueue(source_, {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
 }
 

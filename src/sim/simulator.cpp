@@ -153,7 +153,7 @@ void Simulator::begin_jobs(std::uint32_t machine) {
   }
 }
 
-// Credits of the source's messages were taken at admission.
+// Credits of some of the source's messages were taken at admission.
 bool Simulator::can_begin(const Job& job) {
   if (job.part < 0) return true;
   const Attempt& attempt = attempts_[job.attempt];
@@ -162,7 +162,7 @@ bool Simulator::can_begin(const Job& job) {
   const std::uint32_t machine = part.machines[job.ordinal];
   return std::ranges::all_of(part.out_edges, [&](std::uint32_t e) {
     const CompiledEdge& edge = plan.edges[e];
-    if (edge.to_part < 0) return true;
+    if (edge.to_part < 0 || attempt.slots[edge.first_slot].credit != kNone) return true;
     const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
     if (taker.placement == Placement::kRace) return true;
     const std::uint32_t to =
@@ -182,7 +182,8 @@ void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job)
   schedule(machine, core, pieces);
   if (!use_credits_ || job.part < 0) return;
   Attempt& attempt = attempts_[job.attempt];
-  take_credits(attempt, &plan_of(attempt).parts[static_cast<std::size_t>(job.part)], machine);
+  const CompiledPart& part = plan_of(attempt).parts[static_cast<std::size_t>(job.part)];
+  take_credits(attempt, part.out_edges, machine);
 }
 
 // What is still to come of the job on a core: its messages, each when it is encoded, and its end.

@@ -254,7 +254,8 @@ class Simulator {
   std::uint32_t counter_of(const CompiledPart& part, std::uint32_t ordinal) const;
   std::uint32_t credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
                            std::uint32_t to);
-  void take_credits(Attempt& attempt, const CompiledPart* part, std::uint32_t machine);
+  void take_credits(Attempt& attempt, const std::vector<std::uint32_t>& edges,
+                    std::uint32_t machine);
   void return_credits(const Job& job);
   void note_job(const Job& job, std::uint32_t machine, const Core& core);
   void note_span(std::uint32_t frame, const Span& span);

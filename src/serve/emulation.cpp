@@ -1,0 +1,100 @@
+#include "serve/emulation.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/random_tensor.h"
+#include "serve/receive_cost.h"
+
+namespace isthmus {
+namespace {
+
+// Whether this machine encodes or decodes what the edge carries.
+bool ends_at(const Deployment& deployment, const DeployedEdge& edge) {
+  const auto here = [&](std::uint16_t part) {
+    return part == kNoIndex ? deployment.self == deployment.source
+                            : deployment.parts[part].held != nullptr;
+  };
+  return here(edge.from) || here(edge.to);
+}
+
+// Memory is fresh at the first frames, which makes them several times as dear on this machine.
+void measure_codec(const DeployedEdge& edge) {
+  constexpr int kRuns = 8;
+  const auto& [dtype, shape] = edge.tensor;
+  if (!edge.codec || !edge.codec->fixed_payload_bytes(dtype, shape)) return;
+  const Tensor tensor = random_tensor(dtype, shape, /*seed=*/1);
+  const auto note = [](std::optional<Seconds>& least, Seconds began) {
+    least = std::min(least.value_or(Seconds::max()), thread_cpu_time() - began);
+  };
+  for (int i = 0; i < kRuns; ++i) {
+    Seconds began = thread_cpu_time();
+    const Payload payload = edge.codec->encode(tensor);
+    note(edge.cost->encode, began);
+    began = thread_cpu_time();
+    edge.codec->decode_shared(payload.bytes(), payload.owner(), dtype, shape);
+    note(edge.cost->decode, began);
+  }
+}
+
+// One frame without meaning.
+std::vector<Tensor> any_inputs(const Engine& engine) {
+  std::vector<Tensor> inputs;
+  for (const TensorSpec& spec : engine.inputs()) {
+    Shape shape = spec.shape;
+    for (std::int64_t& extent : shape) extent = std::max<std::int64_t>(extent, 1);
+    inputs.push_back(random_tensor(spec.dtype, shape, /*seed=*/1));
+  }
+  return inputs;
+}
+
+}  // namespace
+
+Holdback::Holdback(Clock& clock, const Emulation& emulation, Seconds spent)
+    : clock_(clock),
+      emulation_(emulation),
+      begin_(clock.now()),
+      last_(begin_),
+      cpu_(thread_cpu_time()),
+      due_((emulation.slowdown - 1) * spent) {}
+
+WireSpan Holdback::step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
+                        std::optional<Seconds> cost) {
+  if (emulation_.is_slowed()) {
+    due_ += emulation_.slowdown * cost.value_or(thread_cpu_time() - cpu_);
+    clock_.sleep_until(begin_ + due_);
+    // Waiting takes some, too, but not on the emulated machine.
+    cpu_ = thread_cpu_time();
+  }
+  const Seconds now = clock_.now();
+  WireSpan span{kind, machine, what, last_, now - last_};
+  last_ = now;
+  return span;
+}
+
+void find_least(HeldPart& part, std::size_t frames, const Emulation& emulation,
+                const std::function<void()>& run) {
+  while (!part.least_run.is_warm(frames)) {
+    if (emulation.weights_from_memory) part.engine->evict_weights();
+    const Seconds began = thread_cpu_time();
+    run();
+    part.least_run.add(frames, thread_cpu_time() - began);
+  }
+}
+
+void warm_up(const Deployment& deployment, const Emulation& emulation) {
+  if (!emulation.takes_least()) return;
+  for (const DeployedEdge& edge : deployment.edges)
+    if (ends_at(deployment, edge) && !edge.image) measure_codec(edge);
+  for (const DeployedPart& part : deployment.parts) {
+    if (!part.held || part.held->least_run.is_warm(1)) continue;
+    const std::vector<Tensor> inputs = any_inputs(*part.held->engine);
+    find_least(*part.held, 1, emulation, [&] { part.held->engine->run(inputs); });
+  }
+}
+
+Seconds receive_cost(const FlowMessage& message) {
+  return std::min(message.receive_cpu, least_receive_time(message.payload.size()));
+}
+
+}  // namespace isthmus

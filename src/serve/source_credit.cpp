@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <utility>
+
+#include "serve/generation.h"
+#include "serve/source_state.h"
+
+namespace isthmus {
+
+// What is sent on later edges waits where it is for room, and holds that of its inputs.
+std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> Source::State::receivers_locked(
+    const Generation& generation, const Route& route) const {
+  std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> receivers;
+  if (route.plan >= generation.plans.size()) return receivers;
+  const Deployment& deployment = *generation.deployments[route.plan];
+  const auto chosen = wire_route(deployment.plan, route.machine_of);
+  for (const std::uint32_t edge : generation.admission_edges[route.plan]) {
+    const std::uint8_t machine = deployment.machines_for(deployment.edges[edge].to, chosen).front();
+    const auto remote = remotes.find(deployment.machines[machine]);
+    if (remote != remotes.end() && remote->second.peer)
+      receivers.push_back({remote->second.peer, {deployment.id, static_cast<std::uint16_t>(edge)}});
+  }
+  return receivers;
+}
+
+// A machine without room still has enough to do; the plan that it runs takes no more for now.
+bool Source::State::may_admit_locked() const {
+  if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return false;
+  const auto lacks_none = [](const auto& each) {
+    return !each.second.peer || each.second.peer->has_credit_for_all();
+  };
+  if (std::ranges::all_of(remotes, lacks_none)) return true;
+  const Route route = admit_route(current->plans, situation_locked(), next_frame);
+  return std::ranges::all_of(receivers_locked(*current, route), [](const auto& receiver) {
+    return receiver.first->has_credit(receiver.second);
+  });
+}
+
+// For the first attempt. Another takes what is left of it, and else waits for room at the peer.
+void Source::State::reserve_locked(InFlight& flight) const {
+  for (const auto& [peer, key] : receivers_locked(*flight.generation, flight.route)) {
+    peer->reserve(key);
+    flight.reserved.emplace_back(peer, key);
+  }
+}
+
+bool Source::State::take_reserved(const Peer& peer, const FrameHeader& header) {
+  const std::lock_guard lock(mutex);
+  const auto flight = in_flight.find(header.key.frame);
+  if (flight == in_flight.end()) return false;
+  const EdgeKey key = edge_key(header);
+  return std::erase_if(flight->second.reserved, [&](const auto& kept) {
+           return kept.first.lock().get() == &peer && kept.second == key;
+         }) > 0;
+}
+
+void Source::State::credit_came() {
+  // Who has just seen that there is none waits by now.
+  {
+    const std::lock_guard lock(mutex);
+  }
+  changed.notify_all();
+  timer_changed.notify_one();
+}
+
+}  // namespace isthmus
