@@ -23,9 +23,9 @@ constexpr Seconds kPatience{240};
 constexpr int kColdAlone = 1;
 constexpr int kFramesAlone = kColdAlone + 3;
 
-// As fast as they are taken.
+// As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
-  return std::max(scenario.confirm_frames, 2 * expected.in_flight);
+  return std::max(scenario.confirm_frames, 3 * expected.in_flight);
 }
 
 // Milliseconds of all frames but the first so many. (A trace of the runtime is in the order of
@@ -49,22 +49,24 @@ void check_answers(const Trace& trace, int frames) {
         fmt::format("{} of {} frames were answered by the plan's machines", answered, frames));
 }
 
-// Frames a second after the first so many answers.
-double throughput_after(const Trace& trace, int frames) {
+// Frames a second while `in_flight` are on their way: between the first so many answers and the
+// last, when one slow machine may still work alone.
+double full_throughput(const Trace& trace, int in_flight) {
   std::vector<double> answers;
   for (const FrameRecord& frame : trace.frames)
     answers.push_back((frame.captured + frame.capture_to_output).count());
   std::ranges::sort(answers);
-  const double time = answers.back() - answers[static_cast<std::size_t>(frames) - 1];
-  return time > 0 ? static_cast<double>(answers.size() - static_cast<std::size_t>(frames)) / time
-                  : 0;
+  const auto first = static_cast<std::size_t>(in_flight) - 1;
+  const std::size_t last = answers.size() - static_cast<std::size_t>(in_flight);
+  const double time = answers[last] - answers[first];
+  return time > 0 ? static_cast<double>(last - first) / time : 0;
 }
 
 // `full`: of frames that come as fast as they are taken, so many on their way. The first wave finds
 // everything cold, and waits less than what comes after. `alone`: of frames that meet nobody.
 BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone) {
   const auto filled = latencies_after(full, in_flight);
-  return {.throughput = throughput_after(full, in_flight),
+  return {.throughput = full_throughput(full, in_flight),
           .p50_ms = quantile(filled, 0.5),
           .p95_ms = quantile(filled, 0.95),
           .alone_ms = quantile(latencies_after(alone, kColdAlone), 0.5)};

@@ -9,7 +9,8 @@ namespace isthmus {
 
 // What so many frames of a plan took.
 struct BoardMeasurement {
-  // Frames a second, and milliseconds of a frame, when they come as fast as they are taken.
+  // Frames a second while the plan is full, and milliseconds of a frame, when they come as fast as
+  // they are taken.
   double throughput = 0;
   double p50_ms = 0;
   double p95_ms = 0;
@@ -37,9 +38,10 @@ struct BoardConfirmation {
 // How long the real frames take if they take what is expected, without starting and deploying.
 Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected);
 
-// Plays `confirm_frames` frames, or as many as fill the plan twice, and runs them on processes of
-// this machine. Programs' output, plan, cluster file and traces stay in `folder`. Throws what
-// LabMachines throws, and Error{kUnavailable} if a frame was not answered by the plan's machines.
+// Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
+// processes of this machine. Programs' output, plan, cluster file and traces stay in `folder`.
+// Throws what LabMachines throws, and Error{kUnavailable} if a frame was not answered by the plan's
+// machines.
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const Profile& profile,
                                const SpreadOutcome& expected, const HeaviestBoard& heaviest,
