@@ -12,6 +12,7 @@
 #include "engine/random_network.h"
 #include "engine/verify.h"
 #include "graph/builder.h"
+#include "graph/cost.h"
 #include "graph/cuts.h"
 #include "split/shard.h"
 #include "zoo/zoo.h"
@@ -75,7 +76,7 @@ TEST(ShardLaw, HoldsForRandomConvolutions) {
       StageSpec stage{.until = "y", .kind = kind, .shares = random_shares(rng, 2 + rng.below(3))};
       if (kind == ShardKind::kSpatial && seed % 3 != 0 && rng.below(2) == 0) stage.rows = 2;
       SCOPED_TRACE(std::to_string(seed) + ": " + describe(stage));
-      // Fewer channels or rows than pieces, and sums within groups.
+      // Fewer channels or rows than pieces.
       if (shard_problem(graph, "", stage)) continue;
       expect_lossless(graph, {stage});
       ++tried[kind];
@@ -83,7 +84,7 @@ TEST(ShardLaw, HoldsForRandomConvolutions) {
   }
   EXPECT_GT(tried[ShardKind::kChannel], 90);
   EXPECT_GT(tried[ShardKind::kSpatial], 90);
-  EXPECT_GT(tried[ShardKind::kInput], 60);
+  EXPECT_GT(tried[ShardKind::kInput], 90);
 }
 
 TEST(ShardLaw, HoldsForDenseLayers) {
@@ -339,18 +340,25 @@ TEST(ShardLaw, RefusesABiasThatIsComputed) {
               std::nullopt);
 }
 
-// Two groups in three pieces: the piece in the middle needs both.
-TEST(ShardLaw, RefusesAPieceForWhichAllOfALayerIsMade) {
-  GraphBuilder net("groups");
-  const std::string x = net.input("x", {-1, 4, 6, 6});
-  net.output(net.relu(net.conv(x, 12, {.kernel = {3}, .groups = 2, .name = "conv"}), "y"));
-  const auto problem = [&](std::vector<double> shares) {
-    return shard_problem(net.build(), "",
-                         {.until = "y", .kind = ShardKind::kChannel, .shares = std::move(shares)})
-        .value_or("none");
-  };
-  EXPECT_THAT(problem({1, 1, 1}), HasSubstr("conv is made whole"));
-  EXPECT_EQ(problem({1, 1}), "none");
+// Whole groups, or pieces of one: no shard does the work of another.
+TEST(ShardLaw, HoldsForMoreAndForFewerGroupsThanPieces) {
+  for (const std::int64_t groups : {2, 3, 4, 6, 12}) {
+    GraphBuilder net("groups");
+    const std::string x = net.input("x", {-1, 12, 6, 6});
+    net.output(net.relu(net.conv(x, 24, {.kernel = {3}, .groups = groups, .name = "conv"}), "y"));
+    const Graph graph = net.build();
+    const std::int64_t macs = cost_of(graph).macs;
+    for (const ShardKind kind : {ShardKind::kChannel, ShardKind::kInput})
+      for (const auto& shares :
+           std::vector<std::vector<double>>{{1, 1}, {1, 2, 1}, {3, 1, 1, 1}, {1, 1, 1, 1, 1}}) {
+        const StageSpec stage{.until = "y", .kind = kind, .shares = shares};
+        SCOPED_TRACE(std::to_string(groups) + " groups, " + describe(stage));
+        expect_lossless(graph, {stage});
+        std::int64_t all = 0;
+        for (const ShardCost& shard : shard_costs(graph, "", stage)) all += shard.macs;
+        EXPECT_EQ(all, macs);
+      }
+  }
 }
 
 TEST(ShardLaw, HoldsForPaddingThatIsGivenAsAMode) {
@@ -380,8 +388,12 @@ TEST(ShardLaw, RefusesWhatCannotBeCut) {
               HasSubstr("made whole"));
   EXPECT_THAT(problem({.until = "y", .kind = ShardKind::kSpatial, .shares = {1, 1}}),
               HasSubstr("has no rows"));
-  EXPECT_THAT(problem({.until = "depthwise", .kind = ShardKind::kInput, .shares = {1, 1}}),
-              HasSubstr("no layer before depthwise sums"));
+  EXPECT_EQ(problem({.until = "depthwise", .kind = ShardKind::kInput, .shares = {1, 1}}), "none")
+      << "each makes the channels that it takes";
+  EXPECT_THAT(
+      problem(
+          {.until = "depthwise", .kind = ShardKind::kInput, .shares = std::vector<double>(5, 1.0)}),
+      HasSubstr("cannot be divided in 2"));
   EXPECT_THAT(problem({.until = "depthwise",
                        .kind = ShardKind::kSpatial,
                        .shares = std::vector<double>(5, 1.0),

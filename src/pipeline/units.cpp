@@ -176,11 +176,15 @@ class ProblemBuilder {
   }
 
   int most_shards(const Graph& run, std::size_t first, std::size_t last, ShardKind kind) const {
-    // Groups of channels may be cut in two or in four, but not in three.
-    if (kind == ShardKind::kChannel && has_groups(run)) {
+    // Two groups of channels are cut evenly in two or in four, but not in three.
+    if (kind != ShardKind::kSpatial && has_groups(run)) {
+      const auto halves = sample(run, first, last, kind, 2);
       int count = 2;
-      while (count < std::min(options_.machines, 16) && sample(run, first, last, kind, count + 1))
+      while (count < std::min(options_.machines, 16)) {
+        const auto next = sample(run, first, last, kind, count + 1);
+        if (!next || next->seconds * (count + 1) > 1.2 * halves->seconds * 2) break;
         ++count;
+      }
       return count;
     }
     for (int count = std::min(options_.machines, 16); count > 4; --count)

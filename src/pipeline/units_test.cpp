@@ -30,7 +30,7 @@ TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {
 }
 
 // A layer in groups whose pieces would be made whole in three.
-TEST(PipelineProblem, OffersNoNumberOfShardsThatOneOfThemDoesAllFor) {
+TEST(PipelineProblem, OffersNoNumberOfShardsThatIsUnevenForItsGroups) {
   GraphBuilder net("groups");
   const std::string x = net.input("input", {-1, 8, 8, 8});
   net.output(net.relu(net.conv(x, 64, {.kernel = {3}, .pad = {1}, .groups = 2}), "y"));
@@ -58,8 +58,7 @@ TEST(PipelineProblem, CountsNoBranchAsWorkBehindTheMerge) {
 
 TEST(PipelineProblem, SaysWhyALayerIsKeptWhole) {
   GraphBuilder net("scores");
-  std::string x = net.input("input", {-1, 4, 6, 6});
-  x = net.conv(x, 4, {.kernel = {3}, .groups = 4, .name = "depthwise"});
+  const std::string x = net.input("input", {-1, 4, 6, 6});
   net.output(net.softmax(net.flatten(net.global_average_pool(x)), -1, "y"));
   const PipelineProblem scores = small_problem(net.build(), {.machines = 4});
   ASSERT_EQ(scores.units.size(), 1U);

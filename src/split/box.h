@@ -41,5 +41,9 @@ std::string to_string(const Box& box);
 // positive or the extent is too small for so many pieces.
 std::vector<IndexRange> divide(std::int64_t extent, const std::vector<double>& shares,
                                std::int64_t step = 1);
+// The same where [0, extent) is `blocks` equal ones: each piece is some whole blocks or, where
+// there are more pieces than blocks, lies within one. Throws as `divide` does.
+std::vector<IndexRange> divide_blocks(std::int64_t extent, std::int64_t blocks,
+                                      const std::vector<double>& shares);
 
 }  // namespace isthmus

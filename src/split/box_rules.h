@@ -76,12 +76,15 @@ struct RuledNode {
 };
 RuledNode box_node(const Graph& graph, const Node& node, const Box& wanted);
 
-// The node (Conv without groups, Gemm, MatMul by an initializer) that sums over the channels or
-// features [begin, end) only; with its bias only if `with_bias`. `wanted` is all of the output.
-// Nothing for any other node.
-std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, IndexRange channels,
-                                     bool with_bias);
-// How many channels or features such a node sums over; nothing for any other node.
-std::optional<std::int64_t> reduction_extent(const Graph& graph, const Node& node);
+// The channels or features of its input that a node (Conv, Gemm, MatMul by an initializer) sums
+// over, each group of a Conv by itself; nothing for any other node.
+struct SummedChannels {
+  std::int64_t extent = 0;
+  std::int64_t groups = 1;
+};
+std::optional<SummedChannels> summed_channels(const Graph& graph, const Node& node);
+// Such a node that sums over the channels [begin, end) only, which are some whole groups or lie
+// within one, and makes the output of these. The bias is added where a group begins.
+BoxedNode partial_sum(const Graph& graph, const Node& node, IndexRange channels);
 
 }  // namespace isthmus

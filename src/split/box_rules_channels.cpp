@@ -113,41 +113,54 @@ std::optional<BoxedNode> dense(const BoxContext& context, const Box& wanted) {
 struct Reduction {
   std::size_t weight_axis = 0;
   std::size_t input_axis = 0;
+  std::int64_t groups = 1;
 };
 
 std::optional<Reduction> reduction_of(const BoxContext& context) {
   const Node& node = context.node;
   if (!node.domain.empty() || node.inputs.size() < 2) return std::nullopt;
   if (node.op == "Conv") {
-    if (!has_constant_weights(context) || node.integer("group", 1) != 1) return std::nullopt;
-    return Reduction{1, 0};
+    if (!has_constant_weights(context)) return std::nullopt;
+    return Reduction{.weight_axis = 1, .input_axis = 0, .groups = node.integer("group", 1)};
   }
   if ((node.op != "Gemm" && node.op != "MatMul") || !is_dense(context)) return std::nullopt;
-  return Reduction{1 - feature_axis(context), context.input_shape(0).size() - 2};
+  return Reduction{.weight_axis = 1 - feature_axis(context),
+                   .input_axis = context.input_shape(0).size() - 2};
 }
 
 }  // namespace
 
-std::optional<std::int64_t> reduction_extent(const Graph& graph, const Node& node) {
+std::optional<SummedChannels> summed_channels(const Graph& graph, const Node& node) {
   const BoxContext context{graph, node};
   const auto reduction = reduction_of(context);
   if (!reduction) return std::nullopt;
-  return context.input_shape(1)[reduction->weight_axis];
+  return SummedChannels{context.input_shape(1)[reduction->weight_axis] * reduction->groups,
+                        reduction->groups};
 }
 
-std::optional<BoxedNode> partial_sum(const Graph& graph, const Node& node, IndexRange channels,
-                                     bool with_bias) {
+BoxedNode partial_sum(const Graph& graph, const Node& node, IndexRange channels) {
   const BoxContext context{graph, node};
-  const auto reduction = reduction_of(context);
-  if (!reduction) return std::nullopt;
-  const std::int64_t all = context.input_shape(1)[reduction->weight_axis];
-  BoxedNode result = context.begin(whole_box(graph, node.outputs[0]));
-  result.inputs[0] = context.whole_input(0);
-  (*result.inputs[0])[reduction->input_axis] = channels;
-  if (channels.extent() < all) result.weights[1].axes[reduction->weight_axis] = channels;
-  if (!with_bias && node.inputs.size() > 2) result.node.inputs.resize(2);
+  const Reduction reduction = *reduction_of(context);
+  // Of one group.
+  const std::int64_t in = context.input_shape(1)[reduction.weight_axis];
+  const IndexRange groups{channels.begin / in, (channels.end + in - 1) / in};
+  Box made = whole_box(graph, node.outputs[0]);
+  if (groups.extent() < reduction.groups) {
+    const std::int64_t out = made[0].end / reduction.groups;
+    made[0] = {groups.begin * out, groups.end * out};
+  }
+  BoxedNode result = box_node(graph, node, made).node;
+  (*result.inputs[0])[reduction.input_axis] = channels;
+  const std::int64_t first = channels.begin % in;
+  if (channels.extent() < in) {
+    result.weights[1].axes[reduction.weight_axis] = {first, first + channels.extent()};
+    result.reduction = static_cast<double>(channels.extent()) / static_cast<double>(in);
+  }
+  if (first > 0 && node.inputs.size() > 2) {
+    result.node.inputs.resize(2);
+    result.weights.erase(2);
+  }
   result.inputs.resize(result.node.inputs.size());
-  result.reduction = static_cast<double>(channels.extent()) / static_cast<double>(all);
   return result;
 }
 

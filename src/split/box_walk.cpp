@@ -223,16 +223,13 @@ BoxWalk walk_box(const Graph& run, const std::string& tensor, const Box& wanted)
   return result;
 }
 
-BoxWalk walk_partial_sum(const Graph& run, const Node& node, IndexRange channels, bool with_bias) {
-  const auto sum = partial_sum(run, node, channels, with_bias);
-  if (!sum)
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{} ({}) is no sum over channels that can be cut", node.name, node.op));
+BoxWalk walk_partial_sum(const Graph& run, const Node& node, IndexRange channels) {
+  const BoxedNode sum = partial_sum(run, node, channels);
   Walk walk(run);
-  walk.want(node.outputs[0], sum->made);
-  BoxWalk result = walk.walk(run.producer_of(node.outputs[0]), &*sum);
+  walk.want(node.outputs[0], sum.made);
+  BoxWalk result = walk.walk(run.producer_of(node.outputs[0]), &sum);
   result.tensor = node.outputs[0];
-  result.wanted = sum->made;
+  result.wanted = sum.made;
   return result;
 }
 

@@ -32,9 +32,8 @@ struct BoxWalk {
 
 // Throws Error{kUnsupported} for a shape that is not known.
 BoxWalk walk_box(const Graph& run, const std::string& tensor, const Box& wanted);
-// The same for a node that sums over some of its channels only (box_rules.h), whose output is
-// `wanted` whole. Throws Error{kUnsupported} for a node that is no such sum.
-BoxWalk walk_partial_sum(const Graph& run, const Node& node, IndexRange channels, bool with_bias);
+// The same for a node that sums over some of its channels only (partial_sum).
+BoxWalk walk_partial_sum(const Graph& run, const Node& node, IndexRange channels);
 
 // The part that makes it, with an input `input` of the piece that it needs and the output `output`.
 Graph write_walk(const Graph& run, const BoxWalk& walk, const std::string& input,

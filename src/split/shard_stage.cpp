@@ -59,15 +59,16 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
   const Box whole = whole_box(run, output_of(run));
   if (whole.empty())
     throw Error(ErrorKind::kUnsupported, output_of(run) + " has no channels to be cut");
-  // Pieces of groups, if there are enough of them.
-  std::int64_t step = 1;
+  // Whole groups, or pieces of one.
+  std::int64_t group = 1;
   for (const Node& node : run.nodes)
     if (node.op == "Conv") {
       const std::int64_t groups = node.integer("group", 1);
       const std::int64_t outputs = run.value_of(node.outputs[0]).shape[1];
-      if (groups > 1 && groups < outputs) step = std::lcm(step, outputs / groups);
+      if (groups > 1 && groups < outputs) group = std::lcm(group, outputs / groups);
     }
   // A Flatten has a channel's worth of features for each channel.
+  std::int64_t step = 1;
   for (const Node& node : run.nodes)
     if (node.op == "Flatten" || node.op == "Reshape") {
       const Box input = whole_box(run, node.inputs[0]);
@@ -76,7 +77,10 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
         step *= whole[0].end / input[0].end;
     }
   ShardWalks walks;
-  for (const IndexRange& piece : divide(whole[0].end, stage.shares, step)) {
+  const bool has_groups = group > 1 && whole[0].end % (group * step) == 0;
+  for (const IndexRange& piece :
+       has_groups ? divide_blocks(whole[0].end, whole[0].end / (group * step), stage.shares)
+                  : divide(whole[0].end, stage.shares, step)) {
     Box wanted = whole;
     wanted[0] = piece;
     walks.walks.push_back(walk_box(run, output_of(run), wanted));
@@ -131,21 +135,28 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
   return walks;
 }
 
-// The last node of the run that is a sum over channels, and that nothing goes around.
+// The last node of the run that is a sum over channels, and that nothing goes around. One with
+// groups is the last choice: of whole groups the pieces are those of a channel split.
 const Node& summing_node(const Graph& run) {
   std::set<std::string> separating = {output_of(run)};
   for (CutPoint& cut : cut_points(run)) separating.insert(std::move(cut.tensor));
-  for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node)
-    if (separating.contains(node->outputs[0]) && reduction_extent(run, *node)) return *node;
+  const Node* with_groups = nullptr;
+  for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node) {
+    if (!separating.contains(node->outputs[0])) continue;
+    const auto summed = summed_channels(run, *node);
+    if (summed && summed->groups == 1) return *node;
+    if (summed && with_groups == nullptr) with_groups = &*node;
+  }
+  if (with_groups != nullptr) return *with_groups;
   throw Error(ErrorKind::kUnsupported,
-              fmt::format("no layer before {} sums over channels that can be cut (a convolution "
-                          "without groups, a dense layer)",
+              fmt::format("no layer before {} sums over channels that can be cut (a convolution, "
+                          "a dense layer)",
                           output_of(run)));
 }
 
 ShardWalks walk_sums(const Graph& run, const StageSpec& stage) {
   const Node& node = summing_node(run);
-  const std::int64_t extent = *reduction_extent(run, node);
+  const auto [extent, groups] = *summed_channels(run, node);
   // Behind a Flatten a channel has several features, and stays in one piece.
   std::int64_t step = 1;
   const std::ptrdiff_t before = run.producer_of(node.inputs[0]);
@@ -157,8 +168,9 @@ ShardWalks walk_sums(const Graph& run, const StageSpec& stage) {
     }
   }
   ShardWalks walks;
-  for (const IndexRange& piece : divide(extent, stage.shares, step))
-    walks.walks.push_back(walk_partial_sum(run, node, piece, walks.walks.empty()));
+  for (const IndexRange& piece : groups > 1 ? divide_blocks(extent, groups, stage.shares)
+                                            : divide(extent, stage.shares, step))
+    walks.walks.push_back(walk_partial_sum(run, node, piece));
   return walks;
 }
 
@@ -232,6 +244,27 @@ void merge_regions(Graph& merge, const ShardWalks& walks, const std::vector<std:
   if (walks.row_sizes.size() > 1) add_concat(merge, rows, rank < 4 ? rank - 1 : rank - 2, output);
 }
 
+// Partial sums of the same channels are added, and what then lies side by side is put together.
+void merge_sums(Graph& merge, const ShardWalks& walks, const std::vector<std::string>& pieces,
+                const std::string& output) {
+  std::vector<std::string> sums;
+  for (std::size_t i = 0; i < pieces.size();) {
+    const Box& channels = walks.walks[i].wanted;
+    std::vector<std::string> parts;
+    for (; i < pieces.size() && walks.walks[i].wanted == channels; ++i) parts.push_back(pieces[i]);
+    sums.push_back(parts.front());
+    if (parts.size() == 1) continue;
+    const bool all = parts.size() == pieces.size();
+    sums.back() = all ? output : fmt::format("{}.sum{}", output, sums.size());
+    merge.nodes.push_back({.name = sums.back(),
+                           .op = "Sum",
+                           .domain = "",
+                           .inputs = std::move(parts),
+                           .outputs = {sums.back()}});
+  }
+  if (sums.size() > 1) add_concat(merge, sums, 1, output);
+}
+
 Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   const std::string& tensor = walks.walks.front().tensor;
   // A sum is followed by what is left of the run.
@@ -251,9 +284,7 @@ Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   switch (kind) {
     case ShardKind::kChannel: add_concat(merge, pieces, 1, tensor); break;
     case ShardKind::kSpatial: merge_regions(merge, walks, pieces, tensor); break;
-    default:
-      merge.nodes.push_back(
-          {.name = tensor, .op = "Sum", .domain = "", .inputs = pieces, .outputs = {tensor}});
+    default: merge_sums(merge, walks, pieces, tensor);
   }
   merge.nodes.insert(merge.nodes.end(), std::make_move_iterator(suffix.begin()),
                      std::make_move_iterator(suffix.end()));
