@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lab/board_study.h"
+#include "boards/study.h"
 
 namespace isthmus {
 

@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <iostream>
 
+#include "boards/spread_check.h"
+#include "boards/spread_study.h"
+#include "boards/stage_plans.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
 #include "core/error.h"
@@ -13,9 +16,6 @@
 #include "core/statistics.h"
 #include "core/text.h"
 #include "lab/frames.h"
-#include "lab/spread_check.h"
-#include "lab/spread_study.h"
-#include "lab/stage_plans.h"
 #include "pipeline/explain.h"
 #include "plan/predict.h"
 #include "zoo/zoo.h"

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "boards/replan.h"
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
@@ -14,7 +15,6 @@
 #include "core/text.h"
 #include "lab/emulation.h"
 #include "lab/frames.h"
-#include "lab/replan.h"
 #include "lab/summary.h"
 #include "plan/replanning.h"
 #include "serve/source.h"

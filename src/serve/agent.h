@@ -29,9 +29,8 @@ struct AgentOptions {
   // ONNX files that are served through the v2 protocol from the start, as NAME=FILE.
   std::vector<std::string> models;
   Security security;
-  // Frames that each sender may have here before it has to stop sending. Where boards serve several
-  // stages and send to one another in circles, fewer than there are frames on their way may wait
-  // for one another until their deadlines: a frame keeps its place until its outputs leave.
+  // Messages of each edge of a plan that each sender may have here before it has to stop sending. A
+  // frame keeps its place until its outputs are on their way.
   int queue = 64;
   // Lines on stderr, for run_agent (core/log.h).
   LogLevel log_level = LogLevel::kWarning;

@@ -81,7 +81,6 @@ void CreditAccount::reserve(const EdgeKey& key) {
   change(key, [](Edge& edge) { ++edge.reserved; });
 }
 
-// Of a stream that has ended meanwhile nothing is reserved any more.
 void CreditAccount::release(const EdgeKey& key) {
   const auto found = edges_.find(key);
   if (found == edges_.end() || found->second.reserved == 0) return;

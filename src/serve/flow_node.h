@@ -57,7 +57,7 @@ class NextHops {
     LinkTimeline::Passage passage;
     bool shaped = false;
   };
-  // Never blocks. `token` is dropped when the message has left.
+  // Never blocks. `token` is dropped when the message is on its way.
   virtual Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
                     std::shared_ptr<void> token) = 0;
 };

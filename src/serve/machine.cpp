@@ -54,10 +54,12 @@ AgentMachine::AgentMachine(const AgentOptions& options, Clock& clock,
       node_({.on_run = std::move(on_run)}, *this, clock) {}
 
 AgentMachine::~AgentMachine() {
-  std::map<PeerKey, std::shared_ptr<Peer>> peers;
+  std::vector<std::pair<PeerKey, std::shared_ptr<Peer>>> peers;
   {
     const std::lock_guard lock(mutex_);
-    peers.swap(peers_);
+    peers.swap(old_peers_);
+    std::ranges::move(peers_, std::back_inserter(peers));
+    peers_.clear();
   }
   for (auto& [key, peer] : peers) close_and_wait(std::move(peer));
   // What they still hold back would be given to the node.
@@ -182,7 +184,9 @@ void AgentMachine::connect_peers(const v1::DeployRequest& request, const Deploym
     if (known && known->address() == wanted.address() && known->same_link(link, interface.get()) &&
         known->max_message_bytes() >= deployment.largest_message())
       continue;
-    if (known) known->close();
+    // What is still to come of older plans comes by the connection that they have.
+    const bool keeps = known && known->alive() && known->address() == wanted.address();
+    if (known && !keeps) known->close();
     auto peer = Peer::connect(
         {.self = request.machine(),
          .machine = wanted.machine(),
@@ -202,6 +206,7 @@ void AgentMachine::connect_peers(const v1::DeployRequest& request, const Deploym
         clock_);
     peer->cut(cut_);
     const std::lock_guard lock(mutex_);
+    if (keeps) old_peers_.emplace_back(key, std::move(known));
     peers_[key] = std::move(peer);
   }
 }
@@ -232,9 +237,13 @@ void AgentMachine::drop_unused(std::uint16_t source) {
   std::vector<std::shared_ptr<Peer>> unused;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& [key, peer] : peers_)
-      if (key.first == source) unused.push_back(peer);
-    std::erase_if(peers_, [&](const auto& entry) { return entry.first.first == source; });
+    const auto is_unused = [&](const auto& entry) {
+      if (entry.first.first != source) return false;
+      unused.push_back(entry.second);
+      return true;
+    };
+    std::erase_if(peers_, is_unused);
+    std::erase_if(old_peers_, is_unused);
   }
   for (auto& peer : unused) close_and_wait(std::move(peer));
 }
@@ -328,6 +337,7 @@ void AgentMachine::cut(bool cut) {
   cut_ = cut;
   const std::lock_guard lock(mutex_);
   for (auto& [key, peer] : peers_) peer->cut(cut);
+  for (auto& [key, peer] : old_peers_) peer->cut(cut);
 }
 
 v1::HeartbeatReply AgentMachine::heartbeat(std::uint16_t source) const {

@@ -98,6 +98,8 @@ class AgentMachine final : private NextHops {
   std::mutex deploying_;
   std::map<std::uint16_t, Instance> sources_;
   std::map<PeerKey, std::shared_ptr<Peer>> peers_;
+  // Too small for the newest plan, or with another link.
+  std::vector<std::pair<PeerKey, std::shared_ptr<Peer>>> old_peers_;
   std::map<std::string, std::shared_ptr<HeldPart>> models_;
   std::map<std::string, Traffic> traffic_;
   // Open streams by the source whose frames they bring.

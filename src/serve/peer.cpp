@@ -56,8 +56,8 @@ void Peer::watch() {
 }
 
 void Peer::open_locked() {
-  const std::uint64_t number = ++stream_number_;
-  credits_.reset();
+  forget_stream_locked();
+  const std::uint64_t number = stream_number_;
   const std::weak_ptr<Peer> weak = weak_from_this();
   stream_ = open_flow(channel_, options_.self, options_.security,
                       {.on_message =
@@ -71,7 +71,17 @@ void Peer::open_locked() {
                            }});
 }
 
-NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token, bool reserved) {
+// Late events of the stream, and what was kept on it, mean nothing any more.
+void Peer::forget_stream_locked() {
+  ++stream_number_;
+  if (stream_) stream_->close();
+  stream_.reset();
+  credits_.reset();
+  outbox_.clear();
+}
+
+NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token,
+                          const std::optional<Reservation>& kept) {
   NextHops::Sent sent;
   const std::lock_guard lock(mutex_);
   if (!alive_ || closed_) {
@@ -80,17 +90,17 @@ NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token, bool
   }
   if (!stream_) open_locked();
   const EdgeKey key = edge_key(message.header);
-  if (reserved) credits_.release(key);
+  if (kept) release_locked(*kept);
   if (!credits_.take(key)) {
     sent.passage.on_air = bytes_on_air(message_bytes(message), options_.link.headers);
     outbox_.emplace_back(std::move(message), std::move(token));
     return sent;
   }
-  transmit_locked(std::move(message), std::move(token), sent);
+  transmit_locked(std::move(message), sent);
   return sent;
 }
 
-void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent) {
+void Peer::transmit_locked(FlowMessage message, NextHops::Sent& sent) {
   const std::int64_t bytes = message_bytes(message);
   sent.shaped = link_->shaped();
   if (!link_->shaped()) {
@@ -98,10 +108,9 @@ void Peer::transmit_locked(FlowMessage message, std::shared_ptr<void> token, Nex
     sent.passage = link_->send(bytes, [] {});
     return;
   }
-  const auto parcel = std::make_shared<std::pair<FlowMessage, std::shared_ptr<void>>>(
-      std::move(message), std::move(token));
-  sent.passage = link_->send(bytes, [stream = stream_, parcel, cut = cut_] {
-    if (!*cut) stream->send(parcel->first);
+  const auto shared = std::make_shared<FlowMessage>(std::move(message));
+  sent.passage = link_->send(bytes, [stream = stream_, shared, cut = cut_] {
+    if (!*cut) stream->send(*shared);
   });
 }
 
@@ -110,7 +119,7 @@ void Peer::flush_locked() {
   std::erase_if(outbox_, [this](auto& waiting) {
     if (!credits_.take(edge_key(waiting.first.header))) return false;
     NextHops::Sent sent;
-    transmit_locked(std::move(waiting.first), std::move(waiting.second), sent);
+    transmit_locked(std::move(waiting.first), sent);
     return true;
   });
 }
@@ -126,23 +135,28 @@ bool Peer::wait_ready(Seconds limit) {
 
 bool Peer::has_credit(const EdgeKey& key) const {
   const std::lock_guard lock(mutex_);
-  return credits_.has(key);
+  return credits_.has(key) && (credits_.is_open() || outbox_.empty());
 }
 
 bool Peer::has_credit_for_all() const {
   const std::lock_guard lock(mutex_);
-  return credits_.has_for_all();
+  return credits_.has_for_all() && (credits_.is_open() || outbox_.empty());
 }
 
-void Peer::reserve(const EdgeKey& key) {
+Peer::Reservation Peer::reserve(const EdgeKey& key) {
   const std::lock_guard lock(mutex_);
   credits_.reserve(key);
+  return {key, stream_number_};
 }
 
-void Peer::release(const EdgeKey& key) {
+void Peer::release(const Reservation& kept) {
   const std::lock_guard lock(mutex_);
-  credits_.release(key);
+  release_locked(kept);
   if (stream_) flush_locked();
+}
+
+void Peer::release_locked(const Reservation& kept) {
+  if (kept.stream == stream_number_) credits_.release(kept.key);
 }
 
 void Peer::received(FlowMessage message, std::uint64_t stream) {
@@ -186,8 +200,7 @@ void Peer::closed(const std::string& why, std::uint64_t stream) {
   {
     const std::lock_guard lock(mutex_);
     if (stream != stream_number_ || closed_) return;
-    stream_.reset();
-    outbox_.clear();
+    forget_stream_locked();
   }
   events_.on_lost(why.empty() ? "closed the connection" : "was cut off: " + why);
 }
@@ -199,10 +212,7 @@ void Peer::changed(bool alive, const std::string& why, std::uint64_t instance) {
     if (closed_) return;
     alive_ = alive;
     // The old stream may still hold what was sent before; what would come of it later is of no use.
-    ++stream_number_;
-    if (stream_) stream_->close();
-    stream_.reset();
-    outbox_.clear();
+    forget_stream_locked();
     if (alive) {
       restarted = instance_ != 0 && instance != instance_;
       instance_ = instance;

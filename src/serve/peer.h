@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "core/clock.h"
@@ -67,15 +68,20 @@ class Peer : public std::enable_shared_from_this<Peer> {
   static std::shared_ptr<Peer> connect(PeerOptions options, Events events, Clock& clock);
   ~Peer();
 
-  // Never blocks: what the peer grants no credit for waits here. `reserved`: it has been kept.
-  NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token, bool reserved = false);
+  // Room kept for a message: on which stream, for another knows nothing of it.
+  struct Reservation {
+    EdgeKey key;
+    std::uint64_t stream = 0;
+  };
+  // Never blocks: what the peer grants no credit for waits here. `kept` is used up.
+  NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token,
+                      const std::optional<Reservation>& kept = std::nullopt);
   // Whether a message of this edge, or of any, would leave at once. (Before the first credit has
   // arrived, one is taken.)
   bool has_credit(const EdgeKey& key) const;
   bool has_credit_for_all() const;
-  // For a message to come, which is then sent as `reserved`, or released.
-  void reserve(const EdgeKey& key);
-  void release(const EdgeKey& key);
+  Reservation reserve(const EdgeKey& key);
+  void release(const Reservation& kept);
   bool alive() const { return alive_; }
   // Waits for the first credit; whether it came.
   bool wait_ready(Seconds limit);
@@ -91,12 +97,14 @@ class Peer : public std::enable_shared_from_this<Peer> {
  private:
   Peer(PeerOptions options, Events events, Clock& clock);
   void open_locked();
+  void forget_stream_locked();
+  void release_locked(const Reservation& kept);
   void watch();
   void received(FlowMessage message, std::uint64_t stream);
   void take_credit(const FlowMessage& message, std::uint64_t stream);
   void closed(const std::string& why, std::uint64_t stream);
   void changed(bool alive, const std::string& why, std::uint64_t instance);
-  void transmit_locked(FlowMessage message, std::shared_ptr<void> token, NextHops::Sent& sent);
+  void transmit_locked(FlowMessage message, NextHops::Sent& sent);
   void flush_locked();
   void deliver(FlowMessage message);
 

@@ -142,8 +142,8 @@ void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tenso
   InFlight flight = std::move(found->second);
   in_flight.erase(found);
   if (flight.local_started) --local_pending;
-  for (const auto& [kept, key] : flight.reserved)
-    if (const auto peer = kept.lock()) peer->release(key);
+  for (const auto& [at, kept] : flight.reserved)
+    if (const auto peer = at.lock()) peer->release(kept);
   record.captured = flight.captured;
   record.capture_to_output = clock.now() - flight.captured;
   record.truth = flight.input.truth;

@@ -23,34 +23,41 @@ std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> Source::State::receivers_
 }
 
 // A machine without room still has enough to do; the plan that it runs takes no more for now.
-bool Source::State::may_admit_locked() const {
-  if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return false;
+std::optional<Route> Source::State::route_with_room_locked(std::uint32_t frame) const {
+  if (static_cast<int>(in_flight.size()) >= std::max(1, options.max_in_flight)) return std::nullopt;
+  Route route = admit_route(current->plans, situation_locked(), frame);
   const auto lacks_none = [](const auto& each) {
     return !each.second.peer || each.second.peer->has_credit_for_all();
   };
-  if (std::ranges::all_of(remotes, lacks_none)) return true;
-  const Route route = admit_route(current->plans, situation_locked(), next_frame);
-  return std::ranges::all_of(receivers_locked(*current, route), [](const auto& receiver) {
+  const auto has_room = [](const auto& receiver) {
     return receiver.first->has_credit(receiver.second);
-  });
+  };
+  if (std::ranges::all_of(remotes, lacks_none) ||
+      std::ranges::all_of(receivers_locked(*current, route), has_room))
+    return route;
+  return std::nullopt;
 }
 
 // For the first attempt. Another takes what is left of it, and else waits for room at the peer.
 void Source::State::reserve_locked(InFlight& flight) const {
-  for (const auto& [peer, key] : receivers_locked(*flight.generation, flight.route)) {
-    peer->reserve(key);
-    flight.reserved.emplace_back(peer, key);
-  }
+  for (const auto& [peer, key] : receivers_locked(*flight.generation, flight.route))
+    flight.reserved.emplace_back(peer, peer->reserve(key));
 }
 
-bool Source::State::take_reserved(const Peer& peer, const FrameHeader& header) {
+std::optional<Peer::Reservation> Source::State::take_reserved(const Peer& peer,
+                                                              const FrameHeader& header) {
   const std::lock_guard lock(mutex);
   const auto flight = in_flight.find(header.key.frame);
-  if (flight == in_flight.end()) return false;
+  if (flight == in_flight.end()) return std::nullopt;
+  auto& reserved = flight->second.reserved;
   const EdgeKey key = edge_key(header);
-  return std::erase_if(flight->second.reserved, [&](const auto& kept) {
-           return kept.first.lock().get() == &peer && kept.second == key;
-         }) > 0;
+  const auto found = std::ranges::find_if(reserved, [&](const auto& each) {
+    return each.first.lock().get() == &peer && each.second.key == key;
+  });
+  if (found == reserved.end()) return std::nullopt;
+  const Peer::Reservation kept = found->second;
+  reserved.erase(found);
+  return kept;
 }
 
 void Source::State::credit_came() {

@@ -38,7 +38,8 @@ void Source::State::submit(SourceFrame frame, OnAnswer on_answer) {
   {
     std::unique_lock lock(mutex);
     check_input(frame);
-    if (!options.live) changed.wait(lock, [this] { return stopping || may_admit_locked(); });
+    if (!options.live)
+      changed.wait(lock, [this] { return stopping || route_with_room_locked(next_frame); });
     if (stopping) throw Error(ErrorKind::kUnavailable, "the source has been stopped");
     const Seconds captured = frame.captured.value_or(clock.now());
     waiting.push_back({std::move(frame), std::move(on_answer), next_frame++, captured});
@@ -66,14 +67,17 @@ void Source::State::submit(SourceFrame frame, OnAnswer on_answer) {
 
 bool Source::State::wait_for_room(Seconds limit) {
   std::unique_lock lock(mutex);
-  return changed.wait_for(lock, limit, [this] { return stopping || may_admit_locked(); });
+  return changed.wait_for(lock, limit,
+                          [this] { return stopping || route_with_room_locked(next_frame); });
 }
 
 void Source::State::admit_waiting_locked(Later& later) {
-  while (!waiting.empty() && !stopping && may_admit_locked()) {
+  while (!waiting.empty() && !stopping) {
+    auto route = route_with_room_locked(waiting.front().frame);
+    if (!route) return;
     Waiting next = std::move(waiting.front());
     waiting.pop_front();
-    admit_locked(std::move(next), later);
+    admit_locked(std::move(next), std::move(*route), later);
   }
 }
 
@@ -96,14 +100,14 @@ Situation Source::State::situation_locked() const {
 
 Seconds Source::State::local_time_locked() const { return local_time * (1 + local_pending); }
 
-void Source::State::admit_locked(Waiting admitted, Later& later) {
+void Source::State::admit_locked(Waiting admitted, Route route, Later& later) {
   const std::uint32_t frame = admitted.frame;
   InFlight& flight = in_flight[frame];
   flight.input = std::move(admitted.input);
   flight.on_answer = std::move(admitted.on_answer);
   flight.captured = admitted.captured;
   flight.generation = current;
-  flight.route = admit_route(current->plans, situation_locked(), frame);
+  flight.route = std::move(route);
   const std::size_t plan = std::min(flight.route.plan, current->plans.size() - 1);
   flight.deadline = options.deadline.value_or(current->plans[plan].deadline);
   reserve_locked(flight);

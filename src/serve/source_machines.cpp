@@ -76,8 +76,8 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
     if (const auto remote = remotes.find(name); remote != remotes.end()) peer = remote->second.peer;
   }
   if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
-  const bool reserved = take_reserved(*peer, message.header);
-  return peer->send(std::move(message), std::move(token), reserved);
+  const auto kept = take_reserved(*peer, message.header);
+  return peer->send(std::move(message), std::move(token), kept);
 }
 
 // Not if it has died since: nobody would hear of that again.

@@ -47,7 +47,7 @@ struct Source::State final : public NextHops {
     // Waits for another plan: no machine is left, and the source has no answer of its own.
     bool parked = false;
     // Room kept for what the source will send of it.
-    std::vector<std::pair<std::weak_ptr<Peer>, EdgeKey>> reserved;
+    std::vector<std::pair<std::weak_ptr<Peer>, Peer::Reservation>> reserved;
     // Spans and bytes of parts whose answer went another way.
     Trailer reports;
   };
@@ -86,7 +86,7 @@ struct Source::State final : public NextHops {
   void submit(SourceFrame frame, OnAnswer on_answer);
   bool wait_for_room(Seconds limit);
   void check_input(const SourceFrame& frame) const;
-  void admit_locked(Waiting waiting, Later& later);
+  void admit_locked(Waiting waiting, Route route, Later& later);
   void admit_waiting_locked(Later& later);
   void start_locked(std::uint32_t frame, InFlight& flight, Later& later);
   void start_local_locked(std::uint32_t frame, InFlight& flight, const std::string& reason,
@@ -100,12 +100,13 @@ struct Source::State final : public NextHops {
 
   // Room for frames on the way, and at the machines that the source sends them to
   // (source_credit.cpp).
-  bool may_admit_locked() const;
+  // By which way the frame goes if it is admitted now; nothing if it must wait.
+  std::optional<Route> route_with_room_locked(std::uint32_t frame) const;
   std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> receivers_locked(
       const Generation& generation, const Route& route) const;
   void reserve_locked(InFlight& flight) const;
-  // Whether room has been kept for what is sent now; it has not any more.
-  bool take_reserved(const Peer& peer, const FrameHeader& header);
+  // What has been kept for the message that is sent now, and is not any more.
+  std::optional<Peer::Reservation> take_reserved(const Peer& peer, const FrameHeader& header);
   void credit_came();
 
   // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).

@@ -14,8 +14,7 @@ StreamReturn::StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkO
   stream_->send(to_message({.key = {}, .count = window_}));
 }
 
-// Several together. On the emulated air they take no time, and go one by one: a sender there is
-// compared with the simulator's, which knows at once.
+// Several together. On the emulated air they take no time, and go one by one, as in the simulator.
 void StreamReturn::grant(const EdgeKey& key) {
   Credit credit{.key = key};
   {

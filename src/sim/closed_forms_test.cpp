@@ -36,14 +36,14 @@ TEST(ClosedForm, HasTheThroughputOfTheSlowestLink) {
 }
 
 // 20 might be on their way; the source waits for credit with the others. The answer takes as long
-// as the message, and holds none.
+// as the message, and holds none. (Each has a latency of 20 ms.)
 TEST(ClosedForm, HasAsManyFramesBeforeASlowLinkAsThereIsCredit) {
   TinyPlans tiny = camera_and_server();
   tiny.chain({"server"}, {0.001}, payload(100'000));
   const Trace trace = play(tiny, {.frames = 60, .max_in_flight = 20, .queue = 4});
   EXPECT_NEAR(throughput(trace), 10, 0.01);
   for (std::size_t i = 10; i < trace.frames.size(); ++i)
-    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.5, 0.02) << i;
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.52, 0.002) << i;
 }
 
 // What a head on the source sends is asked for when the frame is admitted, and not once it waits.
@@ -53,7 +53,7 @@ TEST(ClosedForm, AdmitsAHeadOnlyWithCreditForItsOutput) {
   const Trace trace = play(tiny, {.frames = 60, .max_in_flight = 20, .queue = 2});
   EXPECT_NEAR(throughput(trace), 10, 0.05);
   for (std::size_t i = 10; i < trace.frames.size(); ++i)
-    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.2, 0.005) << i;
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.22, 0.005) << i;
 }
 
 TEST(ClosedForm, WorksOnAsManyFramesAsThereAreCores) {

@@ -287,7 +287,7 @@ std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std:
   const auto [known, fresh] =
       credit_of_.try_emplace(key, static_cast<std::uint32_t>(credits_.size()));
   if (fresh) {
-    credits_.push_back({options_.queue, from, latency_between(to, from).count()});
+    credits_.push_back({options_.queue, from});
   }
   return known->second;
 }
@@ -309,14 +309,14 @@ void Simulator::take_credits(Attempt& attempt, const std::vector<std::uint32_t>&
   }
 }
 
-// A frame that a machine works on has its place there until the outputs leave.
+// A frame that a machine works on has its place there until the job's end.
 void Simulator::return_credits(const Job& job) {
   Attempt& attempt = attempts_[job.attempt];
   const CompiledPlan& plan = plan_of(attempt);
   for (const std::uint32_t e : plan.parts[static_cast<std::size_t>(job.part)].in_edges) {
     std::uint32_t& credit = attempt.slots[slot_of(plan.edges[e], plan, job.ordinal)].credit;
     if (credit == kNone) continue;
-    events_.push(now_ + credits_[credit].latency, {.what = What::kCredit, .a = credit});
+    events_.push(now_, {.what = What::kCredit, .a = credit});
     credit = kNone;
   }
 }

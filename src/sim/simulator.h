@@ -172,9 +172,8 @@ class Simulator {
   };
   struct Credit {
     int left = 0;
-    // Who sends, and how long a credit takes to get there.
+    // Who sends.
     std::uint32_t sender = 0;
-    double latency = 0;
   };
 
   // simulator.cpp

@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "lab/board_scenario.h"
-#include "lab/spread_study.h"
+#include "boards/scenario.h"
+#include "boards/spread_study.h"
 
 namespace isthmus {
 

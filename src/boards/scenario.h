@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "boards/spread_study.h"
 #include "core/json_fwd.h"
 #include "core/link_profile.h"
 #include "lab/scenario.h"
-#include "lab/spread_study.h"
 #include "plan/cluster.h"
 
 namespace isthmus {

@@ -1,4 +1,4 @@
-#include "lab/spread_study.h"
+#include "boards/spread_study.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 
+#include "boards/network_measurement.h"
 #include "core/error.h"
 #include "core/statistics.h"
-#include "lab/network_measurement.h"
 #include "plan/devices.h"
 
 namespace isthmus {

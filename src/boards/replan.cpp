@@ -1,4 +1,4 @@
-#include "lab/replan.h"
+#include "boards/replan.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <memory>
 #include <optional>
 
+#include "boards/network_measurement.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "lab/network_measurement.h"
 #include "plan/costs.h"
 
 namespace isthmus {

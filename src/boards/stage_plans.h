@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "lab/spread_study.h"
+#include "boards/spread_study.h"
 #include "serve/staging.h"
 
 namespace isthmus {
@@ -19,7 +19,7 @@ struct StagedPlans {
 };
 
 // Sends ahead the parts that a plan over many boards needs, and those that another one would need
-// if any single board of it died: planned as make_replan (lab/replan.h) does it, with what is
+// if any single board of it died: planned as make_replan (boards/replan.h) does it, with what is
 // measured for that added to `known`. `cluster` with its slowdowns filled in. The plan's own parts
 // come last, so that they stay where an agent has no room for all. `progress` counts plans.
 StagedPlans stage_plans(const LoadedPlan& plan, const NetworkUnderStudy& network,

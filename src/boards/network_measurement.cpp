@@ -1,4 +1,4 @@
-#include "lab/network_measurement.h"
+#include "boards/network_measurement.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "lab/replan.h"
+#include "boards/replan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

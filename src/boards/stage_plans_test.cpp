@@ -1,9 +1,9 @@
-#include "lab/stage_plans.h"
+#include "boards/stage_plans.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "lab/replan.h"
+#include "boards/replan.h"
 #include "lab/tiny_network.h"
 #include "serve/agent.h"
 #include "serve/source.h"

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "boards/study.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "lab/board_study.h"
 #include "support/json_schema.h"
 
 namespace isthmus {

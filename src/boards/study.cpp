@@ -1,4 +1,4 @@
-#include "lab/board_study.h"
+#include "boards/study.h"
 
 #include <fmt/format.h>
 
@@ -6,14 +6,14 @@
 #include <map>
 #include <set>
 
+#include "boards/confirm.h"
+#include "boards/spread_check.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
 #include "core/statistics.h"
 #include "core/text.h"
-#include "lab/board_confirm.h"
 #include "lab/frames.h"
-#include "lab/spread_check.h"
 #include "pipeline/explain.h"
 #include "pipeline/procedure.h"
 #include "plan/costs.h"

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "boards/spread_study.h"
 #include "core/progress.h"
 #include "lab/clips.h"
-#include "lab/spread_study.h"
 
 namespace isthmus {
 

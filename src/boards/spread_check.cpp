@@ -1,4 +1,4 @@
-#include "lab/spread_check.h"
+#include "boards/spread_check.h"
 
 #include <fmt/format.h>
 

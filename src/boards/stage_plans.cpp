@@ -1,9 +1,9 @@
-#include "lab/stage_plans.h"
+#include "boards/stage_plans.h"
 
 #include <set>
 
+#include "boards/replan.h"
 #include "core/error.h"
-#include "lab/replan.h"
 
 namespace isthmus {
 namespace {

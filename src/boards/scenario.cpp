@@ -1,4 +1,4 @@
-#include "lab/board_scenario.h"
+#include "boards/scenario.h"
 
 #include <fmt/format.h>
 

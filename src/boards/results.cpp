@@ -1,5 +1,5 @@
+#include "boards/study.h"
 #include "core/json.h"
-#include "lab/board_study.h"
 
 namespace isthmus {
 namespace {

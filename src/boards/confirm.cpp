@@ -1,9 +1,10 @@
-#include "lab/board_confirm.h"
+#include "boards/confirm.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "core/statistics.h"
@@ -18,14 +19,25 @@ namespace {
 constexpr Seconds kDeadline{600};
 // For starting and deploying.
 constexpr Seconds kPatience{240};
-// Frames alone that are counted, after the one that finds everything cold. (An emulated machine has
-// time to warm up before its first answer.)
-constexpr int kColdAlone = 1;
-constexpr int kFramesAlone = kColdAlone + 3;
+// Frames alone that are counted.
+constexpr int kFramesAlone = 3;
 
 // As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
   return std::max(scenario.confirm_frames, 3 * expected.in_flight);
+}
+
+// Frames alone that come before: the first finds everything cold (an emulated machine has time to
+// warm up before its first answer), and where replicas differ in speed each is tried once.
+int cold_frames(const Plan& plan, const Cluster& cluster) {
+  std::size_t frames = 1;
+  for (const PlacedPart& part : plan.parts) {
+    std::set<double> speeds;
+    for (const std::string& machine : part.machines)
+      speeds.insert(cluster.machine(machine).slowdown);
+    if (speeds.size() > 1) frames = std::max(frames, part.machines.size());
+  }
+  return static_cast<int>(frames);
 }
 
 // Milliseconds of all frames but the first so many. (A trace of the runtime is in the order of
@@ -64,19 +76,19 @@ double full_throughput(const Trace& trace, int in_flight) {
 
 // `full`: of frames that come as fast as they are taken, so many on their way. The first wave finds
 // everything cold, and waits less than what comes after. `alone`: of frames that meet nobody.
-BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone) {
+BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, int cold) {
   const auto filled = latencies_after(full, in_flight);
   return {.throughput = full_throughput(full, in_flight),
           .p50_ms = quantile(filled, 0.5),
           .p95_ms = quantile(filled, 0.95),
-          .alone_ms = quantile(latencies_after(alone, kColdAlone), 0.5)};
+          .alone_ms = quantile(latencies_after(alone, cold), 0.5)};
 }
 
 }  // namespace
 
 Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected) {
   return Seconds{frames_of(scenario, expected) / expected.throughput} +
-         kFramesAlone * expected.alone;
+         (1 + kFramesAlone) * expected.alone;
 }
 
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
@@ -85,6 +97,8 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
                                const std::filesystem::path& folder) {
   const int in_flight = expected.in_flight;
   const int frames = frames_of(scenario, expected);
+  const int cold = cold_frames(plan.plan, cluster);
+  const int frames_alone = cold + kFramesAlone;
 
   LabMachines machines(scenario.mode, cluster, folder);
   LabRun run{.plan = plan,
@@ -102,12 +116,12 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
     return trace;
   };
   const Trace full = run_frames(frames, in_flight, "full");
-  const Trace alone = run_frames(kFramesAlone, 1, "alone");
+  const Trace alone = run_frames(frames_alone, 1, "alone");
 
   BoardConfirmation result{
       .played = measured(play_frames(plan.plan, cluster, profile, frames, in_flight), in_flight,
-                         play_frames(plan.plan, cluster, profile, kFramesAlone, 1)),
-      .real = measured(full, in_flight, alone)};
+                         play_frames(plan.plan, cluster, profile, frames_alone, 1), cold),
+      .real = measured(full, in_flight, alone, cold)};
   result.played.memory = heaviest.memory;
   result.real.memory = static_cast<double>(machines.peak_memory(heaviest.name));
   return result;

@@ -1,4 +1,4 @@
-#include "lab/board_scenario.h"
+#include "boards/scenario.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 
-#include "lab/spread_study.h"
+#include "boards/spread_study.h"
 #include "serve/source.h"
 
 namespace isthmus {

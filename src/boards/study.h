@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "boards/confirm.h"
+#include "boards/scenario.h"
 #include "core/results.h"
-#include "lab/board_confirm.h"
-#include "lab/board_scenario.h"
 #include "lab/experiment.h"
 
 namespace isthmus {
