@@ -21,6 +21,7 @@ Json to_json(const BoardRow& row) {
   }
   json["throughput"] = row.throughput;
   json["latency_ms"] = row.latency_ms;
+  json["ideal_throughput"] = row.ideal;
   if (row.least_throughput != row.most_throughput) {
     json["least_throughput"] = row.least_throughput;
     json["most_throughput"] = row.most_throughput;

@@ -22,6 +22,7 @@ TEST(BoardResults, AreWrittenAsPublished) {
        .method = "random",
        .codec = "f32",
        .throughput = 2,
+       .ideal = 4,
        .least_throughput = 1,
        .most_throughput = 3,
        .not_more = "conv1 takes 1.00 s",

@@ -63,4 +63,24 @@ SpreadCheck check_spread(const NetworkUnderStudy& network, const SpreadResult& r
   return check;
 }
 
+void check_same_network(const NetworkUnderStudy& network, const LoadedPlan& running,
+                        const std::string& source) {
+  // Far more than codecs between machines lose, far less than another network's answers differ by.
+  constexpr double kMost = 0.3;
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorKind::kInvalid,
+                fmt::format("{} is not the network of the running plan, {}: {}", network.model,
+                            running.plan.network, why));
+  };
+  if (network.input.shape != running.plan.input.shape)
+    refuse(fmt::format("it takes {} instead of {}", to_string(network.input.shape),
+                       to_string(running.plan.input.shape)));
+  // A smaller network in its place is meant to answer otherwise.
+  if (!running.plan.lossless) return;
+  const double difference = answer_difference(
+      network, running, source, open_frames(kRandomFrames, network.input, {.limit = 1}),
+      frame_inputs(network.graph, network.model, kRandomFrames, 1));
+  if (!(difference < kMost)) refuse("it gives other answers");
+}
+
 }  // namespace isthmus

@@ -25,4 +25,9 @@ SpreadCheck check_spread(const NetworkUnderStudy& network, const SpreadResult& r
                          const std::string& source, const std::string& spec, std::int64_t limit,
                          const ClipOptions& clips = {}, const Progress& progress = {});
 
+// That `running` computes `network`, tried on one frame without meaning: a plan for another network
+// in its place would answer wrongly. Throws Error{kInvalid} naming both.
+void check_same_network(const NetworkUnderStudy& network, const LoadedPlan& running,
+                        const std::string& source);
+
 }  // namespace isthmus

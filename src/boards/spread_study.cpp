@@ -184,6 +184,21 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known) {
   SpreadResult best = in_rounds(network, cluster, request, problem, plan, known);
+  const auto take_better = [&](SpreadResult other) {
+    if (value_of(other.outcome, request.objective) < value_of(best.outcome, request.objective))
+      best = std::move(other);
+  };
+  // Shards are estimated, and may take more than was thought; other stages take what they took.
+  if (request.rounds > 0 && has_shards(best.pipeline)) {
+    PipelineProblem whole = problem;
+    whole.shards.clear();
+    try {
+      take_better(in_rounds(network, cluster, request, whole, plan, known));
+    } catch (const Error& error) {
+      // Memory may ask for shards.
+      if (error.kind() != ErrorKind::kUnsupported) throw;
+    }
+  }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.
   const bool measured_none = request.rounds > 0 && !has_shards(best.pipeline);
@@ -192,10 +207,8 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
     return best;
   PipelineProblem each_frame_everywhere = problem;
   each_frame_everywhere.replicas = false;
-  SpreadResult other = in_rounds(network, cluster, request, each_frame_everywhere, plan, known);
-  return value_of(other.outcome, request.objective) < value_of(best.outcome, request.objective)
-             ? other
-             : best;
+  take_better(in_rounds(network, cluster, request, each_frame_everywhere, plan, known));
+  return best;
 }
 
 SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,

@@ -181,6 +181,7 @@ class BoardCase {
   void describe(BoardRow& row, const SpreadResult& result) {
     row.throughput = row.least_throughput = row.most_throughput = result.outcome.throughput;
     row.latency_ms = 1e3 * result.outcome.alone.count();
+    row.ideal = 1 / speed_up(problem_, cluster_, result.pipeline, scenario_.objective).even.count();
     row.stages = stages_of(result.problem, result.pipeline);
     row.bound = result.pipeline.bound;
     row.p50_ms = 1e3 * result.outcome.latency_p50.count();

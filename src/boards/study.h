@@ -25,6 +25,8 @@ struct BoardRow {
   // and milliseconds of a frame that meets nobody. For random assignments the medians.
   double throughput = 0;
   double latency_ms = 0;
+  // Frames a second if all boards shared the work evenly and nothing else took time.
+  double ideal = 0;
   // Of the assignments, by throughput; equal to it for all other methods.
   double least_throughput = 0;
   double most_throughput = 0;

@@ -50,6 +50,7 @@ Table table_of(const BoardResults& results, const std::string& network) {
                           {.title = "method"},
                           {.title = "frames/s"},
                           {.title = "of one board", .format = NumberFormat::kRatio},
+                          {.title = "of the ideal"},
                           {.title = "one frame", .format = NumberFormat::kMilliseconds},
                           {.title = "sent a frame", .format = NumberFormat::kBytes},
                           {.title = "memory", .format = NumberFormat::kBytes},
@@ -67,7 +68,7 @@ Table table_of(const BoardResults& results, const std::string& network) {
     boards = row.boards;
     cells.cells = {static_cast<double>(row.boards), row.codec, row.method};
     if (!row.failure.empty()) {
-      for (int i = 0; i < 5; ++i) cells.cells.emplace_back(std::monostate{});
+      for (int i = 0; i < 6; ++i) cells.cells.emplace_back(std::monostate{});
       cells.cells.emplace_back(row.failure);
       cells.cells.resize(table.columns.size(), std::monostate{});
       table.rows.push_back(std::move(cells));
@@ -76,6 +77,7 @@ Table table_of(const BoardResults& results, const std::string& network) {
     const double single = single_throughput(results, row);
     cells.cells.push_back(rounded(row.throughput));
     cells.cells.push_back(single > 0 ? Cell(row.throughput / single) : Cell(std::monostate{}));
+    cells.cells.push_back(rounded(row.throughput / row.ideal));
     cells.cells.emplace_back(row.latency_ms);
     cells.cells.emplace_back(row.bytes_per_frame);
     cells.cells.emplace_back(row.memory);

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace isthmus {
 
@@ -29,5 +31,23 @@ CLI::App* add_command(CLI::App& app, const std::string& name, const std::string&
 
 // The flag that every command has: the result as JSON on stdout, nothing else there.
 void add_json_flag(CLI::App* command, bool& json);
+
+// For the `transform` of an option that takes one of these words for an enumerator. Any other is
+// refused in one line that lists them.
+template <typename Enum>
+CLI::Validator one_of(std::vector<std::pair<std::string, Enum>> words) {
+  const auto replace = [words = std::move(words)](std::string& word) -> std::string {
+    std::string all;
+    for (const auto& [name, value] : words) {
+      if (name == word) {
+        word = std::to_string(static_cast<int>(value));
+        return "";
+      }
+      all += (all.empty() ? "" : ", ") + name;
+    }
+    return word + " is none of " + all;
+  };
+  return CLI::Validator(replace, "");
+}
 
 }  // namespace isthmus

@@ -171,12 +171,10 @@ void add_plan_command(CLI::App& app) {
   command
       ->add_option("--objective", args->objective,
                    "latency (of one frame), throughput (frames a second), energy, bytes")
-      ->transform(CLI::CheckedTransformer(
-                      std::map<std::string, PlanFor>{{"latency", PlanFor::kLatency},
-                                                     {"throughput", PlanFor::kThroughput},
-                                                     {"energy", PlanFor::kEnergy},
-                                                     {"bytes", PlanFor::kBytes}})
-                      .description(""));
+      ->transform(one_of<PlanFor>({{"latency", PlanFor::kLatency},
+                                   {"throughput", PlanFor::kThroughput},
+                                   {"energy", PlanFor::kEnergy},
+                                   {"bytes", PlanFor::kBytes}}));
   command->add_option("--codec", args->codec, "Over many machines: between them f32, f16 or u8")
       ->capture_default_str();
   command->add_option(

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "boards/spread_check.h"
 #include "boards/spread_study.h"
@@ -56,6 +57,12 @@ Json describe(const SpreadResult& result, const Cluster& cluster, PipelineObject
   return out;
 }
 
+std::set<std::string> names_of(const Cluster& cluster) {
+  std::set<std::string> names;
+  for (const Machine& machine : cluster.machines) names.insert(machine.name);
+  return names;
+}
+
 void print_staged(const Json& staged) {
   for (const auto& [machine, bytes] : staged["bytes"].items())
     fmt::print("sent ahead to {}: {}\n", machine, format_bytes(bytes.get<double>()));
@@ -86,6 +93,7 @@ void print(const Json& out, const PlanSpreadArgs& args) {
 
 void plan_spread(const PlanSpreadArgs& args) {
   Cluster cluster = read_cluster(args.cluster);
+  if (args.stage) check_addresses(cluster, names_of(cluster));
   const std::string model = resolve_model(args.model);
   const NetworkUnderStudy network =
       study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
 
 #include <iostream>
-#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "boards/replan.h"
+#include "boards/spread_check.h"
 #include "cli/command.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
@@ -158,6 +159,7 @@ void emulate_nothing(Cluster& cluster, SourceOptions& options) {
 Replan replan_of(const RunArgs& args, const LoadedPlan& running, Cluster& cluster) {
   const std::string model = resolve_model(args.replan);
   NetworkUnderStudy network = study_network(load_model(model), model, running.plan.network);
+  check_same_network(network, running, cluster.source);
   const SpreadRequest request{
       .objective = args.objective, .codec = args.codec, .deadline = running.plan.deadline};
   Profile known = load_profile_store(ProfileTimes::kFromMemory);
@@ -165,9 +167,22 @@ Replan replan_of(const RunArgs& args, const LoadedPlan& running, Cluster& cluste
   return make_replan(std::move(network), cluster, request, std::move(known), running);
 }
 
+// Planned anew, the network may go to any of them.
+std::set<std::string> machines_to_reach(const RunArgs& args, const std::vector<LoadedPlan>& ladder,
+                                        const Cluster& cluster) {
+  std::set<std::string> machines;
+  for (const LoadedPlan& plan : ladder)
+    for (const PlacedPart& part : plan.plan.parts)
+      machines.insert(part.machines.begin(), part.machines.end());
+  if (!args.replan.empty())
+    for (const Machine& machine : cluster.machines) machines.insert(machine.name);
+  return machines;
+}
+
 void run(RunArgs& args) {
   const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
   Cluster cluster = read_cluster(args.cluster);
+  check_addresses(cluster, machines_to_reach(args, ladder, cluster));
   if (!args.replan.empty())
     args.options.replan = replan_of(args, ladder.front(), cluster);
   else if (!args.real)
@@ -231,6 +246,11 @@ void add_options(CLI::App* command, RunArgs& args) {
       ->capture_default_str();
   command->add_option("--stride", args.clips.stride, "Every so many images one is in a clip")
       ->capture_default_str();
+  command
+      ->add_option("--source-id", args.options.id,
+                   "Number of this source, where several send to the same agents")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65535));
   command->add_option("--replan", args.replan,
                       "Network to plan anew over many boards when one dies or holds up the others");
   command->add_option("--codec", args.codec, "With --replan: between boards f32, f16 or u8")
@@ -238,10 +258,8 @@ void add_options(CLI::App* command, RunArgs& args) {
   command
       ->add_option("--objective", args.objective,
                    "With --replan: throughput (the default) or latency, as the plan was made for")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, PipelineObjective>{
-                                              {"throughput", PipelineObjective::kThroughput},
-                                              {"latency", PipelineObjective::kLatency}})
-                      .description(""));
+      ->transform(one_of<PipelineObjective>({{"throughput", PipelineObjective::kThroughput},
+                                             {"latency", PipelineObjective::kLatency}}));
   command->add_flag("--live", args.options.live,
                     "Drop the oldest waiting frame rather than wait (cameras do)");
   command

@@ -78,12 +78,11 @@ void add_build(CLI::App& zoo_command) {
                    "Pixels of the input's side; 0: as published")
       ->capture_default_str();
   command->add_option("--stem", args->options.stem, "How a ResNet begins")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, Stem>{{"published", Stem::kPublished},
-                                                              {"large", Stem::kLarge},
-                                                              {"half", Stem::kHalf},
-                                                              {"small", Stem::kSmall}})
-              .description("published, large, half or small"));
+      ->transform(one_of<Stem>({{"published", Stem::kPublished},
+                                {"large", Stem::kLarge},
+                                {"half", Stem::kHalf},
+                                {"small", Stem::kSmall}})
+                      .description("published, large, half or small"));
   command->add_option("--seed", args->options.seed, "Of the weights")->capture_default_str();
   command->add_flag("--fold", args->options.fold_batch_norm,
                     "Fold batch normalizations into convolutions");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -104,6 +105,59 @@ TEST(ShardLaw, HoldsForDenseLayers) {
       expect_lossless(net.build(), {stage});
     }
   }
+}
+
+// [N, T, F] and [N, H, W, F]: features are the last axis, and a shard that makes some of them, or
+// sums over some, has its part of the weights.
+TEST(ShardLaw, HoldsForDenseLayersOfHigherRank) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Rng rng(seed);
+    const auto in = static_cast<std::int64_t>(12 + rng.below(20));
+    const auto out = static_cast<std::int64_t>(12 + rng.below(20));
+    GraphBuilder net("dense", {.seed = seed});
+    const std::string x = net.input("x", seed % 2 == 0 ? Shape{-1, 5, in} : Shape{-1, 4, 5, in});
+    const std::string product = net.op("MatMul", {x, net.random_weight("w", {in, out}, 1)});
+    net.output(net.relu(net.op("Add", {product, net.random_weight("b", {out}, 1)}), "y"));
+    const Graph graph = net.build();
+    for (const ShardKind kind : {ShardKind::kChannel, ShardKind::kSpatial, ShardKind::kInput}) {
+      const StageSpec stage{.until = "y", .kind = kind, .shares = random_shares(rng, 2 + seed % 3)};
+      SCOPED_TRACE(std::to_string(seed) + ": " + describe(stage));
+      expect_lossless(graph, {stage});
+      const auto costs = shard_costs(graph, "", stage);
+      const double all = std::accumulate(stage.shares.begin(), stage.shares.end(), 0.0);
+      // The bias of a sum follows the merge.
+      const auto rows = static_cast<double>(kind == ShardKind::kInput ? in : in + 1);
+      const auto features = static_cast<double>(out);
+      for (std::size_t i = 0; i < costs.size(); ++i) {
+        const double part = kind == ShardKind::kSpatial ? 1 : stage.shares[i] / all;
+        EXPECT_NEAR(static_cast<double>(costs[i].weights), part * rows * features,
+                    kind == ShardKind::kSpatial ? 0 : 2 * std::max(rows, features));
+      }
+    }
+  }
+}
+
+TEST(ShardLaw, HoldsForTwoDenseLayersWithAShortcut) {
+  GraphBuilder net("block");
+  const std::string x = net.input("x", {-1, 6, 20});
+  std::string y = net.op("MatMul", {x, net.random_weight("up", {20, 16}, 1)});
+  y = net.relu(net.op("Add", {y, net.random_weight("bias", {16}, 1)}), "hidden");
+  y = net.op("MatMul", {y, net.random_weight("down", {16, 20}, 1)});
+  net.output(net.op("Add", {x, y}, {}, "y"));
+  const Graph graph = net.build();
+  for (const ShardKind kind : {ShardKind::kChannel, ShardKind::kSpatial})
+    expect_lossless(graph, {{.until = "y", .kind = kind, .shares = {3, 1, 1}}});
+  // Without the shortcut, each shard makes with the one layer what it sums over in the other.
+  GraphBuilder chain("chain");
+  y = chain.relu(
+      chain.op("MatMul", {chain.input("x", {-1, 6, 20}), chain.random_weight("up", {20, 16}, 1)}));
+  chain.output(chain.op("MatMul", {y, chain.random_weight("down", {16, 20}, 1)}, {}, "y"));
+  const StageSpec stage{.until = "y", .kind = ShardKind::kInput, .shares = {3, 1}};
+  expect_lossless(chain.build(), {stage});
+  const auto costs = shard_costs(chain.build(), "", stage);
+  ASSERT_EQ(costs.size(), 2U);
+  EXPECT_EQ(costs[0].weights, 2 * 20 * 12);
+  EXPECT_EQ(costs[1].weights, 2 * 20 * 4);
 }
 
 // Fused tiles: branches, additions, concatenations and poolings inside the run.
@@ -393,15 +447,23 @@ TEST(ShardLaw, RefusesWhatCannotBeCut) {
   EXPECT_THAT(
       problem(
           {.until = "depthwise", .kind = ShardKind::kInput, .shares = std::vector<double>(5, 1.0)}),
-      HasSubstr("cannot be divided in 2"));
+      HasSubstr("x has 4 channels: it cannot be divided in 5"));
   EXPECT_THAT(problem({.until = "depthwise",
                        .kind = ShardKind::kSpatial,
                        .shares = std::vector<double>(5, 1.0),
                        .rows = 5}),
-              HasSubstr("cannot be divided in 5"));
+              HasSubstr("depthwise has 4 rows: it cannot be divided in 5"));
   EXPECT_THAT(problem({.until = "depthwise", .kind = ShardKind::kChannel, .shares = {1}}),
               HasSubstr("two of them"));
   EXPECT_EQ(problem({.until = "depthwise", .kind = ShardKind::kChannel, .shares = {1, 1}}), "none");
+  GraphBuilder residual("residual");
+  x = residual.input("x", {-1, 4, 6, 6});
+  residual.output(
+      residual.add(x, residual.conv(x, 4, {.kernel = {3}, .pad = {1}, .name = "conv2"}), "m"));
+  EXPECT_THAT(shard_problem(residual.build(), "",
+                            {.until = "m", .kind = ShardKind::kInput, .shares = {1, 1}})
+                  .value_or("none"),
+              HasSubstr("can be cut: a shortcut goes around conv2"));
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ TEST(LabMachines, ShapeEveryInterfaceOfASwitch) {
   const TemporaryFolder folder;
   LabRun run = raw_run("20Mbit,1ms");
   run.cluster.links.clear();
-  run.cluster.machines.push_back({.name = "other", .address = "127.0.0.1:1"});
+  run.cluster.machines.push_back({.name = "other", .address = "127.0.0.1:2"});
   run.cluster.networks.push_back(
       {.name = "lan", .machines = {}, .link = link_preset("20Mbit,1ms")});
   run.min_frames = run.frames = 5;

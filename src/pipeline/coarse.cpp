@@ -1,6 +1,7 @@
 #include "pipeline/coarse.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace isthmus {
 namespace {
@@ -86,6 +87,18 @@ Cluster with_typical_machines(const Cluster& cluster,
     if (each.size() > 1) machine.slowdown = machine.cores / speed;
   }
   return typical;
+}
+
+Cluster with_free_links(Cluster cluster) {
+  const auto make_free = [](LinkProfile& profile) {
+    profile.bandwidth = std::numeric_limits<double>::infinity();
+    profile.latency = Seconds{0};
+    profile.loss = 0;
+    profile.trace = nullptr;
+  };
+  for (ClusterLink& link : cluster.links) make_free(link.up), make_free(link.down);
+  for (ClusterNetwork& network : cluster.networks) make_free(network.link);
+  return cluster;
 }
 
 }  // namespace isthmus

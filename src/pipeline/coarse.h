@@ -30,4 +30,7 @@ std::vector<std::vector<std::size_t>> fewer_classes(const PipelineCosts& costs,
 Cluster with_typical_machines(const Cluster& cluster,
                               const std::vector<std::vector<std::size_t>>& classes);
 
+// The same machines; what is sent arrives at once.
+Cluster with_free_links(Cluster cluster);
+
 }  // namespace isthmus

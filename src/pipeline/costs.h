@@ -63,6 +63,7 @@ class PipelineCosts {
   static constexpr double kNever = std::numeric_limits<double>::infinity();
 
   const PipelineProblem& problem() const { return problem_; }
+  const Cluster& cluster() const { return cluster_; }
   const Machine& machine(std::size_t index) const { return cluster_.machines[index]; }
   std::size_t machines() const { return cluster_.machines.size(); }
   std::size_t source() const { return source_; }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/text.h"
+#include "pipeline/coarse.h"
 #include "pipeline/costs.h"
 
 namespace isthmus {
@@ -55,19 +56,6 @@ std::vector<std::string> idle_machines(const PipelineProblem& problem, const Clu
     if (!used.contains(machine.name) && (machine.name != cluster.source || problem.source_may_run))
       idle.push_back(machine.name);
   return idle;
-}
-
-// The same machines; what is sent arrives at once.
-Cluster with_free_links(Cluster cluster) {
-  const auto make_free = [](LinkProfile& profile) {
-    profile.bandwidth = std::numeric_limits<double>::infinity();
-    profile.latency = Seconds{0};
-    profile.loss = 0;
-    profile.trace = nullptr;
-  };
-  for (ClusterLink& link : cluster.links) make_free(link.up), make_free(link.down);
-  for (ClusterNetwork& network : cluster.networks) make_free(network.link);
-  return cluster;
 }
 
 // The busiest stage, if it is one machine or shards that compute.
@@ -157,9 +145,7 @@ std::string forbidding_edge(const PipelineProblem& problem, const Cluster& clust
 
 // Where neither a layer nor an edge is to blame.
 std::string uneven(const PipelinePlan& plan, const SpeedUp& speed) {
-  if (speed.single.empty() || speed.reached * (1 + kNoticeable) >= speed.ideal ||
-      plan.stages.size() < 2)
-    return "";
+  if (plan.period <= speed.even * (1 + kNoticeable) || plan.stages.size() < 2) return "";
   const auto [least, most] = std::ranges::minmax(plan.stages, {}, &PipelineStage::period);
   return fmt::format(
       "stages take {} to {}; no other boundaries, shards or replicas found divide "
@@ -180,7 +166,10 @@ std::vector<std::string> reasons_for_no_more(const PipelineProblem& problem, con
 }
 
 std::string speed_up_line(const SpeedUp& speed) {
-  if (speed.single.empty()) return "no single machine holds the network";
+  if (speed.single.empty())
+    return fmt::format(
+        "no single machine holds the network; a frame every {} if all shared the work evenly",
+        format_seconds(speed.even.count()));
   return fmt::format("{:.2f} times {} alone{}; {:.2f} times if all machines shared the work evenly",
                      speed.reached, speed.single,
                      speed.reached > speed.ideal * (1 + kNoticeable) ? ", which swaps" : "",
@@ -192,16 +181,18 @@ std::string speed_up_line(const SpeedUp& speed) {
 SpeedUp speed_up(const PipelineProblem& problem, const Cluster& cluster, const PipelinePlan& plan,
                  PipelineObjective objective) {
   const auto single = best_single_machine(problem, cluster, objective);
-  if (!single) return {};
   const PipelineCosts costs(problem, cluster);
   double all = 0;
   for (const std::size_t worker : costs.workers()) all += costs.speed(worker);
+  const Seconds even{costs.work(0, problem.units.size() - 1) / all};
+  if (!single) return {.even = even};
   const std::string& name = single->stages[0].machines[0];
   const auto& best = cluster.machine(name);
   // What is measured against swaps where the others would not.
   return {.reached = value(*single, objective) / value(plan, objective),
           .ideal = all * best.slowdown / best.cores,
-          .single = name};
+          .single = name,
+          .even = even};
 }
 
 std::string not_more(const PipelineProblem& problem, const Cluster& cluster,

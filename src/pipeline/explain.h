@@ -28,6 +28,8 @@ struct SpeedUp {
   double reached = 0;
   double ideal = 0;
   std::string single;
+  // What would then pass between two answers; known in any case.
+  Seconds even{0};
 };
 SpeedUp speed_up(const PipelineProblem& problem, const Cluster& cluster, const PipelinePlan& plan,
                  PipelineObjective objective);

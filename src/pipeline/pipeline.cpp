@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+#include "pipeline/coarse.h"
 #include "pipeline/machine_classes.h"
+#include "pipeline/polish.h"
+#include "pipeline/procedure.h"
 #include "pipeline/search.h"
 
 namespace isthmus {
@@ -10,6 +14,41 @@ namespace {
 
 bool better(const PipelinePlan& a, const PipelinePlan& b, PipelineObjective objective) {
   return objective == PipelineObjective::kThroughput ? a.period < b.period : a.latency < b.latency;
+}
+
+// Units times machines: beyond the first, plans in which a machine serves several stages are only
+// those for the least latency; up to the second, searches also begin at random plans.
+constexpr std::size_t kMany = 1000;
+constexpr std::size_t kFew = 100;
+constexpr std::uint64_t kStarts = 20;
+
+std::optional<PipelinePlan> polished_random(const PipelineProblem& problem, const Cluster& cluster,
+                                            std::uint64_t seed) {
+  try {
+    return polished(problem, cluster, random_assignment(problem, cluster, seed));
+  } catch (const Error&) {
+    // Not every try of it fits.
+    return std::nullopt;
+  }
+}
+
+// Plans in which machines may serve several stages, by improving some of which it is not known that
+// the best is near (pipeline/polish.h).
+template <typename Consider>
+void consider_reuse(const PipelineProblem& problem, const Cluster& cluster,
+                    const Consider& consider) {
+  const auto fastest = search_latency(problem, cluster, {});
+  consider(fastest);
+  const std::size_t size = problem.units.size() * cluster.machines.size();
+  if (size > kMany) return;
+  if (fastest) consider(polished(problem, cluster, *fastest));
+  // What would be best if messages took no time may still be.
+  if (const auto balanced = search_throughput(problem, with_free_links(cluster)))
+    if (const auto real = possible(PipelineCosts(problem, cluster), cluster, *balanced))
+      consider(polished(problem, cluster, *real));
+  if (size > kFew) return;
+  for (std::uint64_t seed = 1; seed <= kStarts; ++seed)
+    consider(polished_random(problem, cluster, seed));
 }
 
 }  // namespace
@@ -29,16 +68,19 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 
 PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                            PipelineObjective objective) {
-  auto best = objective == PipelineObjective::kThroughput ? search_throughput(problem, cluster)
-                                                          : search_latency(problem, cluster, {});
-  if (objective == PipelineObjective::kThroughput &&
-      (!best || cluster.machines.size() <= kFewMachines)) {
-    const auto fastest = search_latency(problem, cluster, {});
-    if (fastest && (!best || better(*fastest, *best, objective))) best = fastest;
+  std::optional<PipelinePlan> best;
+  const auto consider = [&](const std::optional<PipelinePlan>& plan) {
+    if (plan && (!best || better(*plan, *best, objective))) best = plan;
+  };
+  if (objective == PipelineObjective::kLatency) {
+    consider(search_latency(problem, cluster, {}));
+  } else {
+    consider(search_throughput(problem, cluster));
+    if (!best || cluster.machines.size() <= kFewMachines)
+      consider_reuse(problem, cluster, consider);
   }
   if (!best) explain_no_plan(PipelineCosts(problem, cluster));
-  const auto single = best_single_machine(problem, cluster, objective);
-  if (single && better(*single, *best, objective)) best = single;
+  consider(best_single_machine(problem, cluster, objective));
   return *best;
 }
 

@@ -133,8 +133,9 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 // kFewMachines, where it is better.
 //
 // Throws Error{kUnsupported} if there is none: it names a layer that no machine can hold, not even
-// in shards, with what it would need, or the machines that are not linked. Error{kInvalid} for a
-// problem whose options do not fit its units.
+// in shards, with what it would need, two machines without a link if links are all that is missing,
+// or what the network needs of the memory that there is. Error{kInvalid} for a problem whose
+// options do not fit its units.
 PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluster,
                            PipelineObjective objective);
 

@@ -152,22 +152,63 @@ TEST(PlanPipeline, NamesTheLayerThatNoBoardHolds) {
   Cluster cluster = boards({1, 1});
   for (Machine& machine : cluster.machines) machine.memory = 100 * kMegabyte;
   EXPECT_EQ(refusal(problem, cluster),
-            "no machine can hold b: board0 would need 450 MB of its 100 MB");
+            "no machine can hold b: board0 would need 450 MB of its 100 MB; give it more memory, "
+            "or let it swap (`swap_bandwidth`)");
   problem.shards.push_back({.first = 1,
                             .last = 1,
                             .kind = "channel",
-                            .most = 8,
+                            .most = 4,
                             .time = {0, 4},
                             .weight_bytes = {0, 400.0 * kMegabyte}});
   EXPECT_EQ(refusal(problem, cluster),
-            "no machine can hold b: board0 would need 250 MB of its 100 MB even in 2 shards");
+            "no machine can hold b: board0 would need 250 MB of its 100 MB even in 2 shards; give "
+            "it more memory, or let it swap (`swap_bandwidth`)");
+  // So many boards would hold it.
+  problem.shards[0].most = 16;
+  EXPECT_EQ(refusal(problem, cluster),
+            "no machine can hold b: board0 would need 250 MB of its 100 MB even in 2 shards; add "
+            "machines, give it more memory, or let it swap (`swap_bandwidth`)");
+}
+
+TEST(PlanPipeline, SaysHowMuchMemoryIsMissingTogether) {
+  PipelineProblem problem = two_units();
+  problem.units.push_back(problem.units[0]);
+  for (PipelineUnit& unit : problem.units) unit.weight_bytes = 100 * kMegabyte;
+  Cluster cluster = boards({1, 1});
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 110 * kMegabyte;
+  EXPECT_EQ(refusal(problem, cluster),
+            "no plan fits: the network needs 400 MB (300 MB of weights, 100 MB to run) and the "
+            "machines have 320 MB together; add machines, give them more memory, or let them swap "
+            "(`swap_bandwidth`)");
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 190 * kMegabyte;
+  EXPECT_NE(refusal(problem, cluster).find("divides in no way that fits"), std::string::npos);
 }
 
 TEST(PlanPipeline, NamesTheMachinesThatAreNotLinked) {
   Cluster cluster = boards({1, 1});
   std::erase_if(cluster.links, [](const ClusterLink& link) { return link.a == "camera"; });
   EXPECT_EQ(refusal(two_units(), cluster),
-            "there is no link from camera to board0, which must talk");
+            "there is no link from camera to board0, which must talk: add it under `links:` or "
+            "`networks:` of the cluster file");
+}
+
+TEST(PlanPipeline, NamesTheLinkWithoutWhichNothingFits) {
+  PipelineProblem problem = two_units();
+  problem.units.resize(1);
+  problem.units[0].weight_bytes = 300 * kMegabyte;
+  problem.shards.push_back({.kind = "channel",
+                            .most = 2,
+                            .time = {0, 4},
+                            .weight_bytes = {0, 300.0 * kMegabyte},
+                            .in_bytes = {1.0 * kMegabyte, 0},
+                            .out_bytes = {0, 1.0 * kMegabyte}});
+  Cluster cluster = boards({1, 1});
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 200 * kMegabyte;
+  EXPECT_EQ(refusal(problem, cluster), "");
+  std::erase_if(cluster.links, [](const ClusterLink& link) { return link.b == "board1"; });
+  EXPECT_EQ(refusal(problem, cluster),
+            "no plan fits without a link between camera and board1: add it under `links:` or "
+            "`networks:` of the cluster file");
 }
 
 TEST(PlanPipeline, NeedsAMachineBesidesTheSourceUnlessThatMayRun) {

@@ -11,6 +11,8 @@ constexpr std::size_t kFarthestMove = 8;
 constexpr int kMostRounds = 20;
 // Enough for a dozen machines; a hundred are improved as far as it goes.
 constexpr int kMostTries = 10'000;
+// Of giving units, of which there are many more ways.
+constexpr int kMostGiven = 3000;
 constexpr double kWorthIt = 1e-9;
 
 class Polish {
@@ -25,6 +27,8 @@ class Polish {
       for (std::size_t s = 0; s + 1 < plan_.stages.size(); ++s) better |= move_boundary(s);
       for (std::size_t s = 0; s < plan_.stages.size(); ++s)
         for (std::size_t t = 0; t < plan_.stages.size(); ++t) better |= move_machines(s, t);
+      if (cluster_.machines.size() <= kFewMachines)
+        for (std::size_t s = 0; s < plan_.stages.size(); ++s) better |= give_units(s);
     }
     return plan_;
   }
@@ -66,22 +70,100 @@ class Polish {
     return better;
   }
 
+  std::size_t index_of(const std::string& name) const {
+    return static_cast<std::size_t>(&cluster_.machine(name) - cluster_.machines.data());
+  }
+
+  // Units of a stage, of many those at an end, go to a machine that may have others, or to one
+  // more or one less than the stage has.
+  bool give_units(std::size_t s) {
+    bool better = false;
+    for (const std::size_t machine : costs_.workers()) {
+      if (cluster_.machines[machine].name == cluster_.source) continue;
+      // A stage that was given away may have become part of another.
+      if (s >= plan_.stages.size()) return better;
+      const std::size_t first = plan_.stages[s].first;
+      const std::size_t last = plan_.stages[s].last;
+      for (std::size_t from = first; from <= last; ++from)
+        for (std::size_t to = from; to <= last; ++to)
+          if (last - first < kFarthestMove || is_near_an_end(from - first, last - to))
+            better |= give(s, from, to, machine);
+    }
+    return better;
+  }
+
+  // All units but a few at one end.
+  static bool is_near_an_end(std::size_t before, std::size_t behind) {
+    return (before == 0 && behind <= kFarthestMove) || (behind == 0 && before <= kFarthestMove);
+  }
+
+  bool give(std::size_t s, std::size_t first, std::size_t last, std::size_t machine) {
+    if (s >= plan_.stages.size()) return false;
+    const PipelineStage& from = plan_.stages[s];
+    if (from.machines[0] == cluster_.source) return false;
+    std::vector<std::size_t> team;
+    for (const std::string& name : from.machines) team.push_back(index_of(name));
+    const bool is_in = std::ranges::find(team, machine) != team.end();
+    bool better = !(is_in && team.size() == 1) && reseat(s, first, last, {machine});
+    if (!costs_.problem().replicas) return better;
+    if (!is_in) {
+      team.push_back(machine);
+      better |= reseat(s, first, last, team);
+    } else if (team.size() > 2) {
+      std::erase(team, machine);
+      better |= reseat(s, first, last, team);
+    }
+    return better;
+  }
+
+  // Units of stage s to other machines; the others stay where they are.
+  bool reseat(std::size_t s, std::size_t first, std::size_t last,
+              const std::vector<std::size_t>& team) {
+    if (s >= plan_.stages.size() || ++given_ > kMostGiven) return false;
+    const PipelineStage& from = plan_.stages[s];
+    if (first < from.first || last > from.last) return false;
+    if (from.mode == StageMode::kShards && (from.first < first || last < from.last)) return false;
+    PipelinePlan given;
+    for (std::size_t t = 0; t < plan_.stages.size(); ++t) {
+      if (t != s) {
+        append(given, plan_.stages[t]);
+        continue;
+      }
+      PipelineStage rest = from;
+      rest.last = first - 1;
+      if (from.first < first) append(given, rest);
+      append(given, stage_on(costs_,
+                             {.first = first,
+                              .last = last,
+                              .mode = team.size() > 1 ? StageMode::kReplicas : StageMode::kSingle},
+                             team));
+      rest = from;
+      rest.first = last + 1;
+      if (last < from.last) append(given, rest);
+    }
+    return take(std::move(given));
+  }
+
+  // One stage with the last, where the same machine has both.
+  static void append(PipelinePlan& plan, const PipelineStage& stage) {
+    if (!plan.stages.empty() && stage.mode == StageMode::kSingle &&
+        plan.stages.back().machines == stage.machines)
+      plan.stages.back().last = stage.last;
+    else
+      plan.stages.push_back(stage);
+  }
+
   // Shares follow the machines.
   void reseat(PipelineStage& stage) const {
     std::vector<std::size_t> machines;
-    for (const std::string& name : stage.machines)
-      machines.push_back(
-          static_cast<std::size_t>(&cluster_.machine(name) - cluster_.machines.data()));
+    for (const std::string& name : stage.machines) machines.push_back(index_of(name));
     std::ranges::stable_sort(machines, std::ranges::greater{},
                              [&](std::size_t machine) { return costs_.speed(machine); });
     stage = stage_on(costs_, {stage.first, stage.last, stage.mode, stage.option, {}}, machines);
   }
 
   bool alike(const std::string& a, const std::string& b) const {
-    const auto index = [&](const std::string& name) {
-      return static_cast<std::size_t>(&cluster_.machine(name) - cluster_.machines.data());
-    };
-    return costs_.alike(index(a), index(b));
+    return costs_.alike(index_of(a), index_of(b));
   }
 
   // Gives a machine of s to t.
@@ -93,6 +175,7 @@ class Polish {
       PipelineStage& to = moved.stages[t];
       if (from.machines.size() < (from.mode == StageMode::kShards ? 3 : 2)) return better;
       if (to.machines[0] == cluster_.source) return better;
+      if (std::ranges::count(to.machines, from.machines[i]) > 0) continue;
       if (to.mode == StageMode::kShards) {
         if (static_cast<int>(to.machines.size()) >= costs_.problem().shards[to.option].most)
           return better;
@@ -125,6 +208,9 @@ class Polish {
         if (plan_.stages[s].machines[i] == cluster_.source ||
             plan_.stages[t].machines[k] == cluster_.source)
           continue;
+        if (std::ranges::count(plan_.stages[t].machines, plan_.stages[s].machines[i]) > 0 ||
+            std::ranges::count(plan_.stages[s].machines, plan_.stages[t].machines[k]) > 0)
+          continue;
         PipelinePlan swapped = plan_;
         std::swap(swapped.stages[s].machines[i], swapped.stages[t].machines[k]);
         reseat(swapped.stages[s]);
@@ -139,6 +225,7 @@ class Polish {
   const Cluster& cluster_;
   PipelinePlan plan_;
   int tries_ = 0;
+  int given_ = 0;
 };
 
 }  // namespace

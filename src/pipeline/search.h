@@ -13,7 +13,7 @@ std::optional<PipelinePlan> contiguous_for_throughput(const PipelineProblem& pro
                                                       const Cluster& cluster,
                                                       double tolerance = 1e-9);
 
-// Single stages, replicas and shards, no machine in two stages.
+// Single stages, replicas and shards, no machine in two stages until the result is improved.
 //
 // For a bound T on the period, it keeps for every boundary and every set of machines taken (by
 // class) the ways to get there within T, and halves the interval of T. Many classes, machines or

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "codec/frame.h"
 #include "core/error.h"
@@ -33,10 +34,28 @@ bool only_renames(const Graph& graph, const GraphIndex& index, const std::string
          op == "Identity" || op == "Dropout";
 }
 
+// Whether nothing is used of the tensor but one number for each channel, over all of its space.
+bool is_pooled_whole(const Graph& graph, const GraphIndex& index, const std::string& tensor) {
+  constexpr std::array<std::string_view, 4> kPoolings = {"GlobalAveragePool", "GlobalMaxPool",
+                                                         "AveragePool", "ReduceMean"};
+  const auto users = index.consumers.find(tensor);
+  if (users == index.consumers.end() || users->second.size() != 1) return false;
+  const Node& node = graph.nodes[users->second.front()];
+  if (std::ranges::find(kPoolings, node.op) == kPoolings.end()) return false;
+  const Shape input = graph.value_of(tensor).shape;
+  const Shape output = graph.value_of(node.outputs[0]).shape;
+  const auto is_one = [](std::int64_t extent) { return extent == 1; };
+  return input.size() > 2 && output.size() >= 2 && output[1] == input[1] &&
+         !std::all_of(input.begin() + 2, input.end(), is_one) &&
+         std::all_of(output.begin() + 2, output.end(), is_one);
+}
+
 // A unit with its nodes' shares of its time.
 struct Unit {
   std::string from;
   double seconds = 0;
+  // Has multiply-adds, which a pooling has not.
+  bool has_work = true;
   std::map<std::string, double> node_seconds;
 };
 
@@ -58,6 +77,8 @@ class ProblemBuilder {
           problem_.shards.back().first != first)
         problem_.units[first].kept_whole = why_whole(first);
       if (first > 0) add_option(first - 1, first, ShardKind::kInput);
+      // The layer before may stand behind a pooling.
+      if (first > 1 && !units_[first - 1].has_work) add_option(first - 2, first, ShardKind::kInput);
       for (std::size_t last = first + 1;
            last < std::min(units_.size(), first + static_cast<std::size_t>(options_.fuse)); ++last)
         add_option(first, last, ShardKind::kSpatial);
@@ -77,7 +98,9 @@ class ProblemBuilder {
          .out_bytes = wire_bytes(options_.codec) * elements(ends_[i]) + header(),
          .encode = measured_[i].codec.encode,
          .decode = measured_[i].codec.decode});
-    Unit unit{.from = i == 0 ? std::string() : ends_[i - 1], .seconds = profile.median.count()};
+    Unit unit{.from = i == 0 ? std::string() : ends_[i - 1],
+              .seconds = profile.median.count(),
+              .has_work = cost_of(part).macs > 0};
     double sum = 0;
     for (const auto& [node, work] : node_work(part)) {
       double seconds = 0;
@@ -262,13 +285,13 @@ std::vector<std::string> pipeline_units(const Graph& graph) {
   std::vector<CutPoint> cuts = cut_points(graph);
   std::erase_if(cuts, [&](const CutPoint& cut) { return only_renames(graph, index, cut.tensor); });
   std::vector<std::string> units;
-  std::int64_t before = 0;
   for (std::size_t i = 0; i < cuts.size(); ++i) {
+    const std::int64_t macs = cuts[i].accumulated_macs;
     const std::int64_t next =
         i + 1 < cuts.size() ? cuts[i + 1].accumulated_macs : cuts[i].total_macs;
-    if (cuts[i].accumulated_macs == before || next == cuts[i].accumulated_macs) continue;
-    before = cuts[i].accumulated_macs;
-    units.push_back(cuts[i].tensor);
+    // What is pooled has regions, and what comes of it is small on the wire: both are ends.
+    if (macs > 0 && (next > macs || is_pooled_whole(graph, index, cuts[i].tensor)))
+      units.push_back(cuts[i].tensor);
   }
   units.push_back(graph.outputs[0].name);
   return units;

@@ -21,6 +21,47 @@ TEST(PipelineUnits, GroupLightLayersWithTheOneBefore) {
               testing::ElementsAre("Relu_0", "pool2", "relu3", "fc.relu", "logits"));
 }
 
+// The last convolution can be cut in regions, and what is left of it after the pooling is small.
+TEST(PipelineUnits, EndBeforeAndBehindAPoolingOfAllOfSpace) {
+  struct Pooling {
+    const char* op;
+    Attributes attributes;
+  };
+  for (const Pooling& pooling :
+       {Pooling{"GlobalAveragePool", {}}, Pooling{"GlobalMaxPool", {}},
+        Pooling{"AveragePool", {{"kernel_shape", Shape{16, 16}}}},
+        Pooling{"ReduceMean", {{"axes", Shape{2, 3}}}},
+        Pooling{"ReduceMean", {{"axes", Shape{2, 3}}, {"keepdims", std::int64_t{0}}}}}) {
+    SCOPED_TRACE(pooling.op);
+    GraphBuilder net("pooled");
+    const std::string x = net.input("input", {-1, 8, 16, 16});
+    const std::string y = net.relu(net.conv(x, 16, {.kernel = {3}, .pad = {1}}), "y");
+    const std::string pooled = net.op(pooling.op, {y}, pooling.attributes, "pooled");
+    net.output(net.gemm(net.flatten(pooled), 10, "logits"));
+    const Graph graph = net.build();
+    EXPECT_THAT(pipeline_units(graph), testing::ElementsAre("y", "pooled", "logits"));
+    const PipelineProblem problem = small_problem(graph, {.machines = 4});
+    const auto has_option = [&](const char* kind, std::size_t first, std::size_t last) {
+      return std::ranges::any_of(problem.shards, [&](const ShardOption& each) {
+        return each.kind == kind && each.first == first && each.last == last;
+      });
+    };
+    EXPECT_TRUE(has_option("spatial", 0, 0));
+    EXPECT_TRUE(has_option("input", 0, 2)) << "the dense layer is fed by the convolution";
+  }
+}
+
+// What is scaled by what is pooled of it is one piece with it.
+TEST(PipelineUnits, DoNotEndBeforeAPoolingWithAShortcut) {
+  GraphBuilder net("squeeze");
+  const std::string x = net.input("input", {-1, 8, 16, 16});
+  const std::string y = net.relu(net.conv(x, 16, {.kernel = {3}, .pad = {1}}), "y");
+  const std::string scale = net.op("Sigmoid", {net.global_average_pool(y)});
+  const std::string scaled = net.op("Mul", {y, scale}, {}, "scaled");
+  net.output(net.conv(scaled, 4, {.kernel = {1}, .name = "out"}));
+  EXPECT_THAT(pipeline_units(net.build()), testing::ElementsAre("scaled", "out"));
+}
+
 TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {
   const PipelineProblem problem =
       small_problem(small_network(), {.machines = 4, .seconds_per_work = {}});

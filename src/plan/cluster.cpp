@@ -1,8 +1,11 @@
 #include "plan/cluster.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -109,11 +112,23 @@ Json to_json(const Machine& machine) {
   throw Error(ErrorKind::kInvalid, "cluster: " + what);
 }
 
+bool is_address(std::string_view address) {
+  constexpr int kMostPort = 65535;
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  int port = -1;
+  const char* end = address.data() + address.size();
+  const auto [stop, error] = std::from_chars(address.data() + colon + 1, end, port);
+  return error == std::errc() && stop == end && port >= 0 && port <= kMostPort;
+}
+
 void check_machine(const Machine& machine) {
   const auto check = [&](bool good, const char* what, double value) {
     if (!good) fail("machine " + machine.name + ": " + what + ": " + std::to_string(value));
   };
   if (machine.name.empty()) fail("a machine has no name");
+  if (!machine.address.empty() && !is_address(machine.address))
+    fail("machine " + machine.name + ": not an address (HOST:PORT): \"" + machine.address + '"');
   check(machine.slowdown > 0 && std::isfinite(machine.slowdown), "slowdown must be positive",
         machine.slowdown);
   check(machine.cores >= 1, "it needs a core", machine.cores);
@@ -122,6 +137,20 @@ void check_machine(const Machine& machine) {
         "swap_bandwidth must not be negative", machine.swap_bandwidth);
   for (const double watts : {machine.power.idle, machine.power.compute, machine.power.transmit})
     check(watts >= 0 && std::isfinite(watts), "power must not be negative", watts);
+}
+
+// Nobody dials the source, and port 0 is any.
+void check_different_addresses(const Cluster& cluster) {
+  std::map<std::string_view, const Machine*> known;
+  for (const Machine& machine : cluster.machines) {
+    if (machine.name == cluster.source || machine.address.empty() ||
+        machine.address.ends_with(":0"))
+      continue;
+    const Machine* first = known.emplace(machine.address, &machine).first->second;
+    if (first != &machine)
+      fail(first->name + " and " + machine.name + " have the same address, " + machine.address +
+           ": each needs an agent of its own");
+  }
 }
 
 void check_network(const ClusterNetwork& network) {
@@ -232,6 +261,7 @@ void check_cluster(const Cluster& cluster) {
            suggestion(name, machine_names(cluster)));
   };
   known(cluster.source, "source");
+  check_different_addresses(cluster);
   std::set<std::pair<std::string_view, std::string_view>> pairs;
   for (const ClusterLink& link : cluster.links) {
     known(link.a, "a link");
@@ -248,6 +278,16 @@ void check_cluster(const Cluster& cluster) {
     if (!networks.insert(network.name).second) fail("two networks are named " + network.name);
     for (const std::string& machine : network.machines) known(machine, "network " + network.name);
   }
+}
+
+void check_addresses(const Cluster& cluster, const std::set<std::string>& machines) {
+  for (const Machine& machine : cluster.machines)
+    if (machine.name != cluster.source && machine.address.empty() &&
+        machines.contains(machine.name))
+      throw Error(ErrorKind::kInvalid,
+                  machine.name +
+                      " has no address: add `address: \"HOST:PORT\"`, where its agent "
+                      "listens, to its line in the cluster file");
 }
 
 }  // namespace isthmus

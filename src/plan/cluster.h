@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -99,8 +100,11 @@ Cluster read_cluster(const std::filesystem::path& file);
 Cluster cluster_from_json(const Json& document, const std::string& where,
                           const std::filesystem::path& folder);
 Json to_json(const Cluster& cluster);
-// Unique names, links and networks between known machines, a source, possible numbers. Throws
-// Error{kInvalid}.
+// Unique names, addresses (HOST:PORT) that are none or different, links and networks between known
+// machines, a source, possible numbers. Throws Error{kInvalid}.
 void check_cluster(const Cluster& cluster);
+// That those of the machines that are to be reached from the source have an address; planning needs
+// none. Throws Error{kInvalid} naming one without.
+void check_addresses(const Cluster& cluster, const std::set<std::string>& machines);
 
 }  // namespace isthmus

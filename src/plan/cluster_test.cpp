@@ -87,6 +87,10 @@ TEST(CheckCluster, RefusesTheImpossible) {
   const std::vector<std::function<void(Cluster&)>> spoils = {
       [](Cluster& c) { c.machines[1].name = "camera"; },
       [](Cluster& c) { c.machines[1].name = ""; },
+      [](Cluster& c) { c.machines[1].address = "192.0.2.1"; },
+      [](Cluster& c) { c.machines[1].address = ":7000"; },
+      [](Cluster& c) { c.machines[1].address = "edge:port"; },
+      [](Cluster& c) { c.machines[1].address = "edge:70000"; },
       [](Cluster& c) { c.machines[0].slowdown = 0; },
       [](Cluster& c) { c.machines[0].memory = -1; },
       [](Cluster& c) { c.machines[0].cores = 0; },
@@ -109,6 +113,38 @@ TEST(CheckCluster, RefusesTheImpossible) {
     Cluster cluster = two_machines();
     spoils[i](cluster);
     EXPECT_THROW(check_cluster(cluster), Error);
+  }
+}
+
+TEST(CheckCluster, RefusesTwoMachinesAtOneAddress) {
+  Cluster cluster = two_machines();
+  cluster.machines.push_back({.name = "pi1", .address = "[::1]:7000"});
+  cluster.machines.push_back({.name = "pi2", .address = "[::1]:7000"});
+  try {
+    check_cluster(cluster);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("pi1 and pi2"), std::string::npos) << message;
+    EXPECT_NE(message.find("[::1]:7000"), std::string::npos) << message;
+  }
+  for (const char* any : {"", "127.0.0.1:0"}) {
+    SCOPED_TRACE(any);
+    cluster.machines[2].address = cluster.machines[3].address = any;
+    check_cluster(cluster);
+  }
+}
+
+TEST(CheckAddresses, NamesAMachineThatCannotBeReached) {
+  Cluster cluster = two_machines();
+  cluster.machines.push_back({.name = "pi1", .address = "192.0.2.1:7000"});
+  check_addresses(cluster, {"camera", "pi1"});
+  try {
+    check_addresses(cluster, {"camera", "server", "pi1"});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalid);
+    EXPECT_TRUE(std::string(error.what()).starts_with("server has no address")) << error.what();
   }
 }
 

@@ -46,7 +46,8 @@ v1::GreetReply AgentClient::greet(Seconds limit) {
     throw Error(ErrorKind::kUnavailable,
                 who_ + " cannot be reached: is an agent running there? (isthmus-agent --listen " +
                     address_ + ")" +
-                    (security_.tls() ? " Does each side accept the other's certificate?" : ""));
+                    (security_.tls() ? " Does each side accept the other's certificate?"
+                                     : " Or does it want TLS (--tls-ca)?"));
   throw_if_failed(status, who_);
   return reply;
 }

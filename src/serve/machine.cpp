@@ -101,8 +101,9 @@ void AgentMachine::take_over(const v1::DeployRequest& request) {
       // The stream of a run that has just ended may still be closing.
       const auto is_over = [&] { return streams_of_[source].empty(); };
       if (!stream_ended_.wait_for(lock, Seconds{1}, is_over))
-        throw Error(ErrorKind::kInvalid, "source number " + std::to_string(source) +
-                                             " is in use by another source: choose another");
+        throw Error(ErrorKind::kInvalid,
+                    "source number " + std::to_string(source) +
+                        " is in use by another source: choose another (isthmus run --source-id)");
       for (const auto& deployment : node_.deployments())
         if (deployment->id.source == source) old.push_back(deployment->id);
     }

@@ -163,6 +163,20 @@ TEST(Placement, ManyFramesPassBoardsThatServeSeveralStages) {
   EXPECT_EQ(answered, kFrames);
 }
 
+// The parts of a local answer wait for one another as those on boards do.
+TEST(Placement, ALocalAnswerInManyPartsMayComeLate) {
+  const auto agents = start_agents(3);
+  Source source({sharded(2)}, boards(agents), {.max_in_flight = 10, .deadline = Seconds{1e-6}});
+  const Tensor x = Tensor::of<float>({1, 4}, std::vector<float>{-2, -1, 1, 2});
+  constexpr int kFrames = 20;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < kFrames; ++i)
+    source.submit({.input = x}, [&](const FrameRecord& frame, const Tensor&) {
+      answered += frame.outcome == Outcome::kAnsweredLocally;
+    });
+  EXPECT_TRUE(eventually([&] { return answered == kFrames; }));
+}
+
 TEST(Placement, MessagesThroughOneInterfaceTakeTurns) {
   const auto agents = start_agents(3);
   // A message of four numbers takes 40 ms.

@@ -7,6 +7,9 @@
 namespace isthmus {
 namespace {
 
+// What is answered here comes late rather than never, in however many parts it is.
+constexpr Seconds kNoDeadline{1e9};
+
 // What a busy machine may take to wake the right thread, twice.
 Seconds margin(Seconds deadline) { return std::min(Seconds{0.1}, deadline / 10); }
 
@@ -134,15 +137,16 @@ void Source::State::start_locked(std::uint32_t frame, InFlight& flight, Later& l
         (generation.local
              ? local_answer_time(flight.deadline, local_time_locked() + margin(flight.deadline))
              : flight.deadline);
-  FlowNode::Admission admission{.key = {.source = options.id,
-                                        .frame = frame,
-                                        .attempt = flight.attempt,
-                                        .epoch = deployment->id.epoch},
-                                .route = wire_route(deployment->plan, flight.route.machine_of),
-                                .budget = flight.captured + flight.deadline - clock.now(),
-                                .must_answer = !generation.local || !remote,
-                                .input = flight.input.input,
-                                .prepare = flight.attempt == 0 ? flight.input.prepare : Seconds{0}};
+  FlowNode::Admission admission{
+      .key = {.source = options.id,
+              .frame = frame,
+              .attempt = flight.attempt,
+              .epoch = deployment->id.epoch},
+      .route = wire_route(deployment->plan, flight.route.machine_of),
+      .budget = remote ? flight.captured + flight.deadline - clock.now() : kNoDeadline,
+      .must_answer = !generation.local || !remote,
+      .input = flight.input.input,
+      .prepare = flight.attempt == 0 ? flight.input.prepare : Seconds{0}};
   timer_changed.notify_one();
   // Without the lock, because the node may send at once. Only the thread that submits lends itself
   // to the work.
@@ -169,7 +173,7 @@ void Source::State::start_local_locked(std::uint32_t frame, InFlight& flight,
                              .attempt = flight.attempt,
                              .epoch = deployment->id.epoch},
                      .route = {},
-                     .budget = flight.captured + flight.deadline - clock.now(),
+                     .budget = kNoDeadline,
                      .must_answer = true,
                      .input = flight.input.input},
                     local_return);

@@ -87,4 +87,7 @@ std::optional<SummedChannels> summed_channels(const Graph& graph, const Node& no
 // within one, and makes the output of these. The bias is added where a group begins.
 BoxedNode partial_sum(const Graph& graph, const Node& node, IndexRange channels);
 
+// Whether each axis of the output is that of the inputs: element by element, or a Softmax.
+bool keeps_axes(const Node& node);
+
 }  // namespace isthmus

@@ -186,4 +186,11 @@ const BoxRules& channel_box_rules() {
   return rules;
 }
 
+bool keeps_axes(const Node& node) {
+  const BoxRules& rules = channel_box_rules();
+  const auto rule = rules.find(node.op);
+  return node.domain.empty() && rule != rules.end() &&
+         (rule->second == unary || rule->second == broadcasting || rule->second == softmax);
+}
+
 }  // namespace isthmus

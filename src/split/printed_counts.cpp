@@ -60,13 +60,15 @@ std::optional<PrintedCounts> printed_counts(const Graph& run, ShardKind kind, st
     return std::nullopt;
   const auto n = static_cast<double>(nodes);
   const Shape weights = shape_of(run, layer->inputs[1]);
+  const Shape input = shape_of(run, layer->inputs[0]);
   if ((layer->op == "Gemm" || layer->op == "MatMul") && weights.size() == 2) {
+    // The paper has one vector for a frame, not a row of them.
+    if (input.size() > 2) return std::nullopt;
     const bool transposed = layer->op == "Gemm" && layer->integer("transB", 0) != 0;
     const auto in = static_cast<double>(weights[transposed ? 1 : 0]);
     const auto out = static_cast<double>(weights[transposed ? 0 : 1]);
     return of_dense(kind, in, out, n);
   }
-  const Shape input = shape_of(run, layer->inputs[0]);
   if (layer->op != "Conv" || weights.size() != 4 || input.size() != 4 ||
       layer->integer("group", 1) != 1)
     return std::nullopt;

@@ -19,8 +19,8 @@ struct PrintedCounts {
   double sent = 0;
 };
 
-// For a run whose only work is one product with a weight matrix, or one 2D convolution in one
-// group; nothing for others, and for regions whose number is no square.
+// For a run whose only work is one product of a vector with a weight matrix, or one 2D convolution
+// in one group; nothing for others, and for regions whose number is no square.
 std::optional<PrintedCounts> printed_counts(const Graph& run, ShardKind kind, std::size_t nodes);
 
 }  // namespace isthmus

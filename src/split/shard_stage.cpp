@@ -55,10 +55,52 @@ void refuse_repeated_work(const Graph& run, const ShardWalks& walks, ShardKind k
     }
 }
 
+void check_extent(const std::string& tensor, std::int64_t extent, std::string_view unit,
+                  std::size_t pieces) {
+  if (extent < static_cast<std::int64_t>(pieces))
+    throw Error(ErrorKind::kInvalid,
+                fmt::format("{} has {} {}{}: it cannot be divided in {}", tensor, extent, unit,
+                            extent == 1 ? "" : "s", pieces));
+}
+
+// Which axes of the output's box a channel split and regions cut; rows are columns where only one
+// is left beside the channels.
+struct OutputAxes {
+  std::size_t channel = 0;
+  std::size_t row = 0;
+  std::size_t column = 0;
+};
+
+// Whether the output lies as a matrix product leaves it, its features last.
+bool has_features_last(const Graph& run) {
+  std::set<std::string> alike = {output_of(run)};
+  for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node) {
+    if (!alike.contains(node->outputs[0])) continue;
+    if (node->op == "MatMul" && summed_channels(run, *node)) return true;
+    if (keeps_axes(*node)) alike.insert(node->inputs.begin(), node->inputs.end());
+  }
+  return false;
+}
+
+OutputAxes output_axes(const Graph& run) {
+  const std::size_t axes = whole_box(run, output_of(run)).size();
+  if (axes < 2) return {};
+  const bool features_last = has_features_last(run);
+  // Rows and columns are the last two axes beside the channels; a clip is not cut in time.
+  const std::size_t column = features_last ? axes - 2 : axes - 1;
+  return {.channel = features_last ? axes - 1 : 0,
+          .row = axes < 3 ? column : column - 1,
+          .column = column};
+}
+
 ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
   const Box whole = whole_box(run, output_of(run));
   if (whole.empty())
     throw Error(ErrorKind::kUnsupported, output_of(run) + " has no channels to be cut");
+  const std::size_t axis = output_axes(run).channel;
+  const std::int64_t extent = whole[axis].end;
+  check_extent(output_of(run), extent, axis + 1 == whole.size() ? "feature" : "channel",
+               stage.shares.size());
   // Whole groups, or pieces of one.
   std::int64_t group = 1;
   for (const Node& node : run.nodes)
@@ -77,12 +119,12 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
         step *= whole[0].end / input[0].end;
     }
   ShardWalks walks;
-  const bool has_groups = group > 1 && whole[0].end % (group * step) == 0;
-  for (const IndexRange& piece :
-       has_groups ? divide_blocks(whole[0].end, whole[0].end / (group * step), stage.shares)
-                  : divide(whole[0].end, stage.shares, step)) {
+  const bool has_groups = axis == 0 && group > 1 && extent % (group * step) == 0;
+  for (const IndexRange& piece : has_groups
+                                     ? divide_blocks(extent, extent / (group * step), stage.shares)
+                                     : divide(extent, stage.shares, step)) {
     Box wanted = whole;
-    wanted[0] = piece;
+    wanted[axis] = piece;
     walks.walks.push_back(walk_box(run, output_of(run), wanted));
   }
   return walks;
@@ -99,9 +141,9 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
   const Box whole = whole_box(run, output_of(run));
   if (whole.size() < 2)
     throw Error(ErrorKind::kUnsupported, output_of(run) + " has no rows to be cut");
-  // Rows and columns are the last two axes; a clip is not cut in time.
-  const std::size_t row_axis = whole.size() < 3 ? 1 : whole.size() - 2;
-  const std::size_t column_axis = whole.size() - 1;
+  const OutputAxes axes = output_axes(run);
+  const std::size_t row_axis = axes.row;
+  const std::size_t column_axis = axes.column;
   const std::size_t shards = stage.shares.size();
   std::size_t rows = shards;
   if (stage.rows > 0)
@@ -117,10 +159,12 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
     row_shares.push_back(std::accumulate(next, next + static_cast<std::ptrdiff_t>(size), 0.0));
     next += static_cast<std::ptrdiff_t>(size);
   }
+  check_extent(output_of(run), whole[row_axis].end, "row", rows);
   const auto row_pieces = divide(whole[row_axis].end, row_shares);
   next = stage.shares.begin();
   for (std::size_t row = 0; row < rows; ++row) {
     const auto end = next + static_cast<std::ptrdiff_t>(walks.row_sizes[row]);
+    check_extent(output_of(run), whole[column_axis].end, "column", walks.row_sizes[row]);
     for (const IndexRange& column :
          walks.row_sizes[row] == 1
              ? std::vector<IndexRange>{whole[column_axis]}
@@ -141,22 +185,27 @@ const Node& summing_node(const Graph& run) {
   std::set<std::string> separating = {output_of(run)};
   for (CutPoint& cut : cut_points(run)) separating.insert(std::move(cut.tensor));
   const Node* with_groups = nullptr;
+  const Node* passed_by = nullptr;
   for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node) {
-    if (!separating.contains(node->outputs[0])) continue;
     const auto summed = summed_channels(run, *node);
-    if (summed && summed->groups == 1) return *node;
-    if (summed && with_groups == nullptr) with_groups = &*node;
+    if (!summed) continue;
+    const bool separates = separating.contains(node->outputs[0]);
+    if (separates && summed->groups == 1) return *node;
+    const Node*& last = separates ? with_groups : passed_by;
+    if (last == nullptr) last = &*node;
   }
   if (with_groups != nullptr) return *with_groups;
   throw Error(ErrorKind::kUnsupported,
-              fmt::format("no layer before {} sums over channels that can be cut (a convolution, "
-                          "a dense layer)",
-                          output_of(run)));
+              fmt::format("no layer before {} sums over channels that can be cut{}", output_of(run),
+                          passed_by == nullptr ? " (a convolution, a dense layer)"
+                                               : ": a shortcut goes around " + passed_by->name));
 }
 
 ShardWalks walk_sums(const Graph& run, const StageSpec& stage) {
   const Node& node = summing_node(run);
   const auto [extent, groups] = *summed_channels(run, node);
+  check_extent(node.inputs[0], extent, node.op == "Conv" ? "channel" : "feature",
+               stage.shares.size());
   // Behind a Flatten a channel has several features, and stays in one piece.
   std::int64_t step = 1;
   const std::ptrdiff_t before = run.producer_of(node.inputs[0]);
@@ -214,20 +263,20 @@ Graph scatter_of(const Graph& run, const std::vector<BoxWalk>& walks) {
   return scatter;
 }
 
-void add_concat(Graph& graph, std::vector<std::string> pieces, std::int64_t axis,
+// Along an axis of their boxes.
+void add_concat(Graph& graph, std::vector<std::string> pieces, std::size_t axis,
                 const std::string& name) {
   graph.nodes.push_back({.name = name,
                          .op = "Concat",
                          .domain = "",
                          .inputs = std::move(pieces),
                          .outputs = {name},
-                         .attributes = {{"axis", axis}}});
+                         .attributes = {{"axis", static_cast<std::int64_t>(axis) + 1}}});
 }
 
 // Regions to rows, rows to the whole.
-void merge_regions(Graph& merge, const ShardWalks& walks, const std::vector<std::string>& pieces,
-                   const std::string& output) {
-  const auto rank = static_cast<std::int64_t>(walks.walks.front().wanted.size()) + 1;
+void merge_regions(Graph& merge, const ShardWalks& walks, const OutputAxes& axes,
+                   const std::vector<std::string>& pieces, const std::string& output) {
   std::vector<std::string> rows;
   std::size_t next = 0;
   for (std::size_t row = 0; row < walks.row_sizes.size(); ++row) {
@@ -239,9 +288,9 @@ void merge_regions(Graph& merge, const ShardWalks& walks, const std::vector<std:
       continue;
     }
     rows.push_back(walks.row_sizes.size() == 1 ? output : fmt::format("{}.row{}", output, row + 1));
-    add_concat(merge, {begin, begin + static_cast<std::ptrdiff_t>(size)}, rank - 1, rows.back());
+    add_concat(merge, {begin, begin + static_cast<std::ptrdiff_t>(size)}, axes.column, rows.back());
   }
-  if (walks.row_sizes.size() > 1) add_concat(merge, rows, rank < 4 ? rank - 1 : rank - 2, output);
+  if (walks.row_sizes.size() > 1) add_concat(merge, rows, axes.row, output);
 }
 
 // Partial sums of the same channels are added, and what then lies side by side is put together.
@@ -262,7 +311,7 @@ void merge_sums(Graph& merge, const ShardWalks& walks, const std::vector<std::st
                            .inputs = std::move(parts),
                            .outputs = {sums.back()}});
   }
-  if (sums.size() > 1) add_concat(merge, sums, 1, output);
+  if (sums.size() > 1) add_concat(merge, sums, 0, output);
 }
 
 Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
@@ -282,8 +331,8 @@ Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   std::vector<Node> suffix = std::move(merge.nodes);
   merge.nodes.clear();
   switch (kind) {
-    case ShardKind::kChannel: add_concat(merge, pieces, 1, tensor); break;
-    case ShardKind::kSpatial: merge_regions(merge, walks, pieces, tensor); break;
+    case ShardKind::kChannel: add_concat(merge, pieces, output_axes(run).channel, tensor); break;
+    case ShardKind::kSpatial: merge_regions(merge, walks, output_axes(run), pieces, tensor); break;
     default: merge_sums(merge, walks, pieces, tensor);
   }
   merge.nodes.insert(merge.nodes.end(), std::make_move_iterator(suffix.begin()),

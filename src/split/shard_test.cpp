@@ -105,6 +105,11 @@ TEST(PrintedCounts, AreThePapersWithItsErrors) {
   EXPECT_DOUBLE_EQ(output->sent, 4.0 * 100 + 30);
   EXPECT_DOUBLE_EQ(printed_counts(dense.build(), ShardKind::kInput, 4)->sent, 100 + 4.0 * 30);
   EXPECT_FALSE(printed_counts(dense.build(), ShardKind::kSpatial, 4));
+  // Several vectors a frame are none of the paper's.
+  GraphBuilder rows("rows");
+  rows.output(
+      rows.op("MatMul", {rows.input("x", {-1, 7, 100}), rows.random_weight("w", {100, 30}, 1)}));
+  EXPECT_FALSE(printed_counts(rows.build(), ShardKind::kChannel, 4));
 
   GraphBuilder net("convolution");
   const std::string x = net.input("x", {-1, 6, 24, 24});
@@ -171,7 +176,7 @@ TEST(StagedPartition, RefusesStagesThatDoNotFit) {
   EXPECT_THAT(failure({{.until = "b"}, {.until = "y"}}), HasSubstr("there is no tensor b"));
   EXPECT_THAT(failure({{.until = "y"}, {.until = "y"}}), HasSubstr("no layer between"));
   EXPECT_THAT(failure({{.until = "y", .kind = ShardKind::kChannel, .shares = equal_shares(9)}}),
-              HasSubstr("cannot be divided in 9"));
+              HasSubstr("y has 4 channels: it cannot be divided in 9"));
 }
 
 TEST(ShardKind, IsReadByName) {
