@@ -253,10 +253,21 @@ class BoardCase {
     try {
       row.confirmed = confirm_plan(scenario_, cluster_, result.plan, profile_, result.outcome,
                                    heaviest_, folder);
+      check_memory(row);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;
       row.real_failure = error.what();
     }
+  }
+
+  // In namespaces the kernel does.
+  void check_memory(BoardRow& row) const {
+    const Machine& board = cluster_.machine(heaviest_.name);
+    const double used = row.confirmed->real.memory;
+    if (board.memory > 0 && board.swap_bandwidth <= 0 && used > static_cast<double>(board.memory))
+      row.real_failure =
+          fmt::format("{} had {} in use, more than its {}", board.name, format_bytes(used),
+                      format_bytes(static_cast<double>(board.memory)));
   }
 
   const BoardScenario& scenario_;
