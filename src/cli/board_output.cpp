@@ -113,14 +113,25 @@ std::vector<Table> tables_of(const BoardResults& results) {
   return tables;
 }
 
-// A line for each row that says what forbids more.
-std::vector<std::string> limits_of(const BoardResults& results) {
+struct Remarks {
+  std::string title;
   std::vector<std::string> lines;
-  for (const BoardRow& row : results.rows)
-    if (!row.not_more.empty())
-      lines.push_back(
-          fmt::format("{} on {} boards, {}: {}", row.model, row.boards, row.codec, row.not_more));
-  return lines;
+};
+
+// What rows have to say besides numbers: what forbids more, and what is missing or wrong of the
+// real frames.
+std::vector<Remarks> remarks_of(const BoardResults& results) {
+  Remarks limits{.title = "not more, because", .lines = {}};
+  Remarks real{.title = "real frames", .lines = {}};
+  for (const BoardRow& row : results.rows) {
+    const std::string which = fmt::format("{} on {} boards, {}", row.model, row.boards, row.codec);
+    if (!row.not_more.empty()) limits.lines.push_back(which + ": " + row.not_more);
+    if (!row.real_failure.empty())
+      real.lines.push_back(fmt::format("{}, {}: {}", which, row.method, row.real_failure));
+  }
+  std::vector<Remarks> all{std::move(limits), std::move(real)};
+  std::erase_if(all, [](const Remarks& remarks) { return remarks.lines.empty(); });
+  return all;
 }
 
 }  // namespace
@@ -128,9 +139,10 @@ std::vector<std::string> limits_of(const BoardResults& results) {
 void print_boards(const BoardResults& results) {
   const TextOptions text{.color = isatty(STDOUT_FILENO) == 1};
   for (const Table& table : tables_of(results)) fmt::print("{}\n", to_text(table, text));
-  const auto limits = limits_of(results);
-  if (!limits.empty()) fmt::print("Not more, because\n");
-  for (const std::string& line : limits) fmt::print("  {}\n", line);
+  for (const Remarks& remarks : remarks_of(results)) {
+    fmt::print("{}\n", remarks.title);
+    for (const std::string& line : remarks.lines) fmt::print("  {}\n", line);
+  }
 }
 
 std::string boards_markdown(const BoardResults& results) {
@@ -138,9 +150,12 @@ std::string boards_markdown(const BoardResults& results) {
       fmt::format("# {}\n\n`{}`, {}, {} ({} cores).\n\n", results.title, results.command,
                   results.date, results.machine.cpu, results.machine.cores);
   for (const Table& table : tables_of(results)) text += to_markdown(table) + '\n';
-  const auto limits = limits_of(results);
-  if (!limits.empty()) text += "### not more, because\n\n";
-  for (const std::string& line : limits) text += "- " + line + '\n';
+  for (const Remarks& remarks : remarks_of(results)) {
+    text += fmt::format("### {}\n\n", remarks.title);
+    for (const std::string& line : remarks.lines) text += "- " + line + '\n';
+    text += '\n';
+  }
+  text.pop_back();
   return text;
 }
 

@@ -50,8 +50,4 @@ class Roster {
   std::vector<std::size_t> next_;
 };
 
-// Throws Error{kUnsupported}: why there is no plan at all, and the way out. Searches once more, as
-// if all machines were linked.
-[[noreturn]] void explain_no_plan(const PipelineCosts& costs);
-
 }  // namespace isthmus

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "pipeline/coarse.h"
-#include "pipeline/machine_classes.h"
+#include "pipeline/no_plan.h"
 #include "pipeline/polish.h"
 #include "pipeline/procedure.h"
 #include "pipeline/search.h"

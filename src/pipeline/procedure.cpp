@@ -6,7 +6,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "pipeline/forced_shards.h"
-#include "pipeline/machine_classes.h"
+#include "pipeline/no_plan.h"
 
 namespace isthmus {
 namespace {
