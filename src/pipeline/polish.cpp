@@ -104,21 +104,21 @@ class Polish {
     std::vector<std::size_t> team;
     for (const std::string& name : from.machines) team.push_back(index_of(name));
     const bool is_in = std::ranges::find(team, machine) != team.end();
-    bool better = !(is_in && team.size() == 1) && reseat(s, first, last, {machine});
+    bool better = !(is_in && team.size() == 1) && hand_over(s, first, last, {machine});
     if (!costs_.problem().replicas) return better;
     if (!is_in) {
       team.push_back(machine);
-      better |= reseat(s, first, last, team);
+      better |= hand_over(s, first, last, team);
     } else if (team.size() > 2) {
       std::erase(team, machine);
-      better |= reseat(s, first, last, team);
+      better |= hand_over(s, first, last, team);
     }
     return better;
   }
 
   // Units of stage s to other machines; the others stay where they are.
-  bool reseat(std::size_t s, std::size_t first, std::size_t last,
-              const std::vector<std::size_t>& team) {
+  bool hand_over(std::size_t s, std::size_t first, std::size_t last,
+                 const std::vector<std::size_t>& team) {
     if (s >= plan_.stages.size() || ++given_ > kMostGiven) return false;
     const PipelineStage& from = plan_.stages[s];
     if (first < from.first || last > from.last) return false;
