@@ -20,7 +20,7 @@ bool better(const PipelinePlan& a, const PipelinePlan& b, PipelineObjective obje
 // those for the least latency; up to the second, searches also begin at random plans.
 constexpr std::size_t kMany = 1000;
 constexpr std::size_t kFew = 100;
-constexpr std::uint64_t kStarts = 20;
+constexpr std::uint64_t kStarts = 8;
 
 std::optional<PipelinePlan> polished_random(const PipelineProblem& problem, const Cluster& cluster,
                                             std::uint64_t seed) {
