@@ -1,3 +1,7 @@
 #include "cli/app.h"
+#include "core/heap.h"
 
-int main(int argc, char** argv) { return isthmus::run_cli(argc, argv); }
+int main(int argc, char** argv) {
+  isthmus::keep_freed_memory();
+  return isthmus::run_cli(argc, argv);
+}

@@ -3,11 +3,13 @@
 #include <iostream>
 
 #include "core/error.h"
+#include "core/heap.h"
 #include "core/version.h"
 #include "serve/agent.h"
 
 int main(int argc, char** argv) {
   using namespace isthmus;
+  keep_freed_memory();
   AgentOptions options;
   CLI::App app{
       "Runs parts of networks for others. Knows nothing beforehand: plans, parts and weights "

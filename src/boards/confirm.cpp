@@ -86,9 +86,10 @@ BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, 
 
 }  // namespace
 
-Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected) {
+Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
+                          const SpreadOutcome& expected) {
   return Seconds{frames_of(scenario, expected) / expected.throughput} +
-         (1 + kFramesAlone) * expected.alone;
+         (cold_frames(plan, cluster) + kFramesAlone) * expected.alone;
 }
 
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,

@@ -36,7 +36,8 @@ struct BoardConfirmation {
 };
 
 // How long the real frames take if they take what is expected, without starting and deploying.
-Seconds confirmation_time(const BoardScenario& scenario, const SpreadOutcome& expected);
+Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
+                          const SpreadOutcome& expected);
 
 // Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
 // processes of this machine. Programs' output, plan, cluster file and traces stay in `folder`.

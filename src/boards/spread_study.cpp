@@ -188,12 +188,15 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
     if (value_of(other.outcome, request.objective) < value_of(best.outcome, request.objective))
       best = std::move(other);
   };
+  const bool measured_none = request.rounds > 0 && !has_shards(best.pipeline);
   // Shards are estimated, and may take more than was thought; other stages take what they took.
-  if (request.rounds > 0 && has_shards(best.pipeline)) {
+  if (request.rounds > 0 && request.without_shards && has_shards(best.pipeline)) {
     PipelineProblem whole = problem;
     whole.shards.clear();
     try {
-      take_better(in_rounds(network, cluster, request, whole, plan, known));
+      SpreadResult other = in_rounds(network, cluster, request, whole, plan, known);
+      other.problem.shards = best.problem.shards;
+      take_better(std::move(other));
     } catch (const Error& error) {
       // Memory may ask for shards.
       if (error.kind() != ErrorKind::kUnsupported) throw;
@@ -201,7 +204,6 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
   }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.
-  const bool measured_none = request.rounds > 0 && !has_shards(best.pipeline);
   if (!measured_none || !problem.replicas || cluster.machines.size() > kFewMachines ||
       request.objective != PipelineObjective::kThroughput)
     return best;

@@ -49,6 +49,8 @@ struct SpreadRequest {
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
   // 1, step 3), where that promises more.
   int rounds = 2;
+  // Whether a plan without shards is tried, too, where the plan has some.
+  bool without_shards = true;
   // In virtual time: so many that where a burst of answers begins and ends does not matter.
   std::int64_t frames = 2000;
 };
@@ -80,8 +82,9 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
 using PlanPipeline = std::function<PipelinePlan(const PipelineProblem& problem)>;
 
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
-// what was estimated, as long as that makes it better (`request.rounds`). Where few machines would
-// have replicas and no shards, it does the same without replicas, too, and takes what is faster.
+// what was estimated, as long as that makes it better (`request.rounds`). Where the plan has shards
+// it does the same without any (`request.without_shards`), and where few machines would have
+// replicas and no shards without replicas, and takes what is faster.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known);

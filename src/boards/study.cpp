@@ -164,6 +164,8 @@ class BoardCase {
     // Only the searches plan again from what their shards were measured to take (step 3 of
     // Procedure 1).
     if (method != "spread" && method != "shards" && method != "procedure-1") request.rounds = 0;
+    // That plan would be none of the procedure's.
+    request.without_shards = method != "procedure-1";
     const SpreadResult result = spread_in_rounds(
         network_, cluster_, request, problem_,
         [&](const PipelineProblem& problem) {
@@ -240,7 +242,7 @@ class BoardCase {
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
-    const Seconds time = confirmation_time(scenario_, result.outcome);
+    const Seconds time = confirmation_time(scenario_, cluster_, result.plan.plan, result.outcome);
     if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
       row.real_failure = fmt::format("not run: it would take {}, more than confirm_seconds allow",
                                      format_seconds(time.count()));

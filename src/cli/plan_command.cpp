@@ -52,7 +52,13 @@ Objective two_machine_objective(PlanFor objective) {
 
 // A device and a server are planned as such, unless it is frames a second that count.
 bool is_spread(const PlanArgs& args) {
-  if (args.objective == PlanFor::kThroughput) return true;
+  if (args.objective == PlanFor::kThroughput) {
+    if (!args.server.empty())
+      throw Error(ErrorKind::kInvalid,
+                  "--server names the one machine to send to: with --objective throughput all of "
+                  "the cluster are used, so leave one of the two out");
+    return true;
+  }
   return args.objective == PlanFor::kLatency && args.server.empty() &&
          read_cluster(args.cluster).machines.size() > 2;
 }

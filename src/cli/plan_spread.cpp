@@ -14,6 +14,7 @@
 #include "cli/terminal.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/log.h"
 #include "core/statistics.h"
 #include "core/text.h"
 #include "lab/frames.h"
@@ -111,6 +112,10 @@ void plan_spread(const PlanSpreadArgs& args) {
       network, result, cluster.source,
       args.images.empty() ? frames_from("signs", network.input) : args.images, args.checked,
       /*clips=*/{}, progress_bar("check"));
+  if (result.outcome.alone > request.deadline)
+    log_warning(fmt::format(
+        "one frame alone takes {}, longer than --deadline allows ({}): the source would answer all",
+        format_seconds(result.outcome.alone.count()), format_seconds(request.deadline.count())));
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
   save_plan(result.plan, args.file);
   Json out = describe(result, cluster, args.objective);

@@ -403,8 +403,8 @@ TEST(ShardLaw, HoldsForMoreAndForFewerGroupsThanPieces) {
     const Graph graph = net.build();
     const std::int64_t macs = cost_of(graph).macs;
     for (const ShardKind kind : {ShardKind::kChannel, ShardKind::kInput})
-      for (const auto& shares :
-           std::vector<std::vector<double>>{{1, 1}, {1, 2, 1}, {3, 1, 1, 1}, {1, 1, 1, 1, 1}}) {
+      for (const auto& shares : std::vector<std::vector<double>>{
+               {1, 1}, {1, 2, 1}, {3, 1, 1, 1}, {1, 1, 1, 9}, {1, 1, 1, 1, 1}}) {
         const StageSpec stage{.until = "y", .kind = kind, .shares = shares};
         SCOPED_TRACE(std::to_string(groups) + " groups, " + describe(stage));
         expect_lossless(graph, {stage});

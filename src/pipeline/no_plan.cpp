@@ -75,23 +75,40 @@ void check_links(const PipelineCosts& costs) {
   if (!linked(false)) fail(workers[0], costs.source());
 }
 
-// The first two machines without a link, those of the source before others.
-std::optional<std::pair<std::size_t, std::size_t>> missing_link(const PipelineCosts& costs) {
+// Pairs of machines without a link, those of the source before others.
+std::vector<std::pair<std::size_t, std::size_t>> missing_links(const PipelineCosts& costs) {
   std::vector<std::size_t> machines = costs.workers();
   std::erase(machines, costs.source());
   machines.insert(machines.begin(), costs.source());
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t a = 0; a < machines.size(); ++a)
     for (std::size_t b = a + 1; b < machines.size(); ++b)
       if (!costs.linked(machines[a], machines[b]) || !costs.linked(machines[b], machines[a]))
-        return std::pair{machines[a], machines[b]};
-  return std::nullopt;
+        pairs.emplace_back(machines[a], machines[b]);
+  return pairs;
 }
 
-bool fits_if_linked(const PipelineCosts& costs) {
+// "" if links are not all that is missing.
+std::string lack_of_links(const PipelineCosts& costs) {
+  const auto missing = missing_links(costs);
+  const auto fits = [&](const Cluster& cluster) {
+    return search_latency(costs.problem(), cluster, {}).has_value();
+  };
+  if (missing.empty() || fits(costs.cluster())) return "";
   Cluster linked = costs.cluster();
   // The last counts only where there is no other way.
   linked.networks.push_back({.name = "all", .machines = {}, .link = {}});
-  return search_latency(costs.problem(), linked, {}).has_value();
+  if (!fits(linked)) return "";
+  for (const auto& [a, b] : missing) {
+    Cluster with_one = costs.cluster();
+    const auto& [one, other] = std::pair{costs.machine(a).name, costs.machine(b).name};
+    with_one.links.push_back({.a = one, .b = other, .up = {}, .down = {}});
+    if (fits(with_one))
+      return fmt::format("no plan fits without a link between {} and {}: {}", one, other, kAddLink);
+  }
+  return fmt::format("no plan fits without more links, as between {} and {}: {}",
+                     costs.machine(missing.front().first).name,
+                     costs.machine(missing.front().second).name, kAddLink);
 }
 
 // Every layer fits somewhere, and all of them together do not.
@@ -140,13 +157,8 @@ void explain_no_plan(const PipelineCosts& costs) {
                             need.would_fit ? "add machines, " : ""));
   }
   check_links(costs);
-  const auto missing = missing_link(costs);
-  if (missing && fits_if_linked(costs))
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("no plan fits without a link between {} and {}: {}",
-                            costs.machine(missing->first).name, costs.machine(missing->second).name,
-                            kAddLink));
-  throw Error(ErrorKind::kUnsupported, lack_of_memory(costs));
+  const std::string links = lack_of_links(costs);
+  throw Error(ErrorKind::kUnsupported, links.empty() ? lack_of_memory(costs) : links);
 }
 
 }  // namespace isthmus

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/error.h"
 #include "pipeline/coarse.h"
 #include "pipeline/no_plan.h"
 #include "pipeline/polish.h"
@@ -16,21 +15,11 @@ bool better(const PipelinePlan& a, const PipelinePlan& b, PipelineObjective obje
   return objective == PipelineObjective::kThroughput ? a.period < b.period : a.latency < b.latency;
 }
 
-// Units times machines: beyond the first, plans in which a machine serves several stages are only
-// those for the least latency; up to the second, searches also begin at random plans.
+// Units times machines: up to the first, plans for other ends are improved, too; up to the second,
+// some drawn at random.
 constexpr std::size_t kMany = 1000;
 constexpr std::size_t kFew = 100;
 constexpr std::uint64_t kStarts = 8;
-
-std::optional<PipelinePlan> polished_random(const PipelineProblem& problem, const Cluster& cluster,
-                                            std::uint64_t seed) {
-  try {
-    return polished(problem, cluster, random_assignment(problem, cluster, seed));
-  } catch (const Error&) {
-    // Not every try of it fits.
-    return std::nullopt;
-  }
-}
 
 // Plans in which machines may serve several stages, by improving some of which it is not known that
 // the best is near (pipeline/polish.h).
@@ -48,7 +37,8 @@ void consider_reuse(const PipelineProblem& problem, const Cluster& cluster,
       consider(polished(problem, cluster, *real));
   if (size > kFew) return;
   for (std::uint64_t seed = 1; seed <= kStarts; ++seed)
-    consider(polished_random(problem, cluster, seed));
+    if (const auto drawn = try_random_assignment(problem, cluster, seed))
+      consider(polished(problem, cluster, *drawn));
 }
 
 }  // namespace

@@ -128,9 +128,9 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
                              PipelineObjective objective);
 
 // The best plan found of single stages, replicas and shards (pipeline/search.cpp,
-// pipeline/latency_search.cpp). For the latency a machine may serve several stages; for the
-// throughput in the plan for the latency, which is taken where nothing else fits or, of at most
-// kFewMachines, where it is better.
+// pipeline/latency_search.cpp). A machine may serve several stages: for the latency that is
+// searched for; for the throughput, of at most kFewMachines, plans found otherwise are improved by
+// it (pipeline/polish.h), and the plan for the latency is taken where nothing else fits.
 //
 // Throws Error{kUnsupported} if there is none: it names a layer that no machine can hold, not even
 // in shards, with what it would need, two machines without a link if links are all that is missing,

@@ -204,16 +204,23 @@ PipelinePlan procedure_1(const PipelineProblem& problem, const Cluster& cluster)
   return evaluated(costs, cluster, std::move(*plan));
 }
 
-PipelinePlan random_assignment(const PipelineProblem& problem, const Cluster& cluster,
-                               std::uint64_t seed) {
+std::optional<PipelinePlan> try_random_assignment(const PipelineProblem& problem,
+                                                  const Cluster& cluster, std::uint64_t seed) {
   const PipelineCosts costs(problem, cluster);
   Rng rng(seed);
   for (int draw = 0; draw < kDraws; ++draw) {
     auto plan = drawn(costs, rng);
     if (!plan) break;
-    if (auto correct = possible(costs, cluster, std::move(*plan))) return *correct;
+    if (auto correct = possible(costs, cluster, std::move(*plan))) return correct;
   }
-  explain_no_plan(costs);
+  return std::nullopt;
+}
+
+PipelinePlan random_assignment(const PipelineProblem& problem, const Cluster& cluster,
+                               std::uint64_t seed) {
+  auto plan = try_random_assignment(problem, cluster, seed);
+  if (!plan) explain_no_plan(PipelineCosts(problem, cluster));
+  return std::move(*plan);
 }
 
 }  // namespace isthmus

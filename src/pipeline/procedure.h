@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "pipeline/pipeline.h"
 
@@ -22,5 +23,8 @@ PipelinePlan procedure_1(const PipelineProblem& problem, const Cluster& cluster)
 // Equal seeds, equal plans. Throws as plan_pipeline does.
 PipelinePlan random_assignment(const PipelineProblem& problem, const Cluster& cluster,
                                std::uint64_t seed);
+// The same; nothing where none of its tries fits.
+std::optional<PipelinePlan> try_random_assignment(const PipelineProblem& problem,
+                                                  const Cluster& cluster, std::uint64_t seed);
 
 }  // namespace isthmus

@@ -199,7 +199,8 @@ class ProblemBuilder {
   }
 
   int most_shards(const Graph& run, std::size_t first, std::size_t last, ShardKind kind) const {
-    // Two groups of channels are cut evenly in two or in four, but not in three.
+    // Two groups of channels are cut evenly in two or in four, but not in three: so many at most
+    // that fewer are even, too.
     if (kind != ShardKind::kSpatial && has_groups(run)) {
       const auto halves = sample(run, first, last, kind, 2);
       int count = 2;

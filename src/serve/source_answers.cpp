@@ -116,7 +116,8 @@ void Source::State::lose_locked(std::uint32_t frame, InFlight& flight, const std
   finish_locked(frame, std::move(record), {}, later);
 }
 
-// For the choice between replicas, as expected_load wants it.
+// For the choice between replicas, as expected_load wants it: without what a machine does for every
+// frame, whichever replica has it.
 void Source::State::note_times_locked(const FrameRecord& record, const Route& route) {
   std::set<std::string> chosen;
   for (const auto& [part, machine] : route.machine_of) chosen.insert(machine);
@@ -124,9 +125,13 @@ void Source::State::note_times_locked(const FrameRecord& record, const Route& ro
     const auto remote = remotes.find(machine);
     if (remote == remotes.end()) continue;
     Seconds work{0};
-    for (const Span& span : record.spans)
-      if (span.machine == machine && span.kind != SpanKind::kQueue && span.kind != SpanKind::kSend)
+    for (const Span& span : record.spans) {
+      const bool elsewhere =
+          span.kind == SpanKind::kRun && !route.machine_of.contains(span.what.text());
+      if (span.machine == machine && !elsewhere && span.kind != SpanKind::kQueue &&
+          span.kind != SpanKind::kSend)
         work += span.duration;
+    }
     // A frame that left by an exit was not there.
     if (work <= Seconds{0}) continue;
     std::deque<Seconds>& times = remote->second.times;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -88,9 +89,12 @@ Situation Source::State::situation_locked() const {
   Situation situation;
   const Seconds now = clock.now();
   std::map<std::string, int> frames_on;
-  for (const auto& [frame, flight] : in_flight)
-    for (const std::string& machine : machines_of(flight.generation->plans, flight.route))
-      ++frames_on[machine];
+  for (const auto& [frame, flight] : in_flight) {
+    // What a machine does for every frame, whichever replica has it, tells none from another.
+    std::set<std::string> chosen;
+    for (const auto& [part, machine] : flight.route.machine_of) chosen.insert(machine);
+    for (const std::string& machine : chosen) ++frames_on[machine];
+  }
   for (const auto& [machine, remote] : remotes) {
     if (!remote.ready || now < remote.avoid_until) situation.dead.insert(machine);
     if (!first_time) continue;

@@ -221,7 +221,9 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
     if (done.job.part >= 0) {
-      note_time(machine, done.end - done.start);
+      const auto part = static_cast<std::size_t>(done.job.part);
+      if (plan_of(attempts_[done.job.attempt]).parts[part].placement == Placement::kSpread)
+        note_time(machine, done.end - done.start);
       if (use_credits_) return_credits(done.job);
     }
     send_rest(done.job, machine, done.sent);

@@ -78,17 +78,21 @@ std::vector<IndexRange> divide(std::int64_t extent, const std::vector<double>& s
 
 namespace {
 
-// How many pieces lie in each block: the boundary between two blocks goes where the shares before
-// it are nearest to what the blocks before it are worth.
-std::vector<std::size_t> pieces_by_block(std::size_t blocks, const std::vector<double>& shares) {
+// How many pieces lie in each block of `block`: the boundary between two blocks goes where the
+// shares before it are nearest to what the blocks before it are worth, and all find room.
+std::vector<std::size_t> pieces_by_block(std::size_t blocks, std::size_t block,
+                                         const std::vector<double>& shares) {
   std::vector<double> before(shares.size() + 1, 0);
   std::partial_sum(shares.begin(), shares.end(), before.begin() + 1);
   std::vector<std::size_t> counts;
   std::size_t first = 0;
-  for (std::size_t block = 1; block <= blocks; ++block) {
-    const double wanted = before.back() * static_cast<double>(block) / static_cast<double>(blocks);
-    std::size_t end = block == blocks ? shares.size() : first + 1;
-    while (end < shares.size() - (blocks - block) &&
+  for (std::size_t left = blocks; left-- > 0;) {
+    const double wanted =
+        before.back() * static_cast<double>(blocks - left) / static_cast<double>(blocks);
+    // The others have room for so many.
+    const std::size_t others = std::min(shares.size(), left * block);
+    std::size_t end = std::max(first + 1, shares.size() - others);
+    while (end < shares.size() - left && end - first < block &&
            std::abs(before[end + 1] - wanted) < std::abs(before[end] - wanted))
       ++end;
     counts.push_back(end - first);
@@ -110,7 +114,8 @@ std::vector<IndexRange> divide_blocks(std::int64_t extent, std::int64_t blocks,
   }
   std::int64_t begin = 0;
   auto share = shares.begin();
-  for (const std::size_t count : pieces_by_block(static_cast<std::size_t>(blocks), shares)) {
+  for (const std::size_t count :
+       pieces_by_block(static_cast<std::size_t>(blocks), static_cast<std::size_t>(block), shares)) {
     const auto end = share + static_cast<std::ptrdiff_t>(count);
     for (const IndexRange& piece : divide(block, std::vector<double>(share, end)))
       pieces.push_back({begin + piece.begin, begin + piece.end});

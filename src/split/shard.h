@@ -23,9 +23,9 @@ enum class ShardKind : std::uint8_t {
              // tiles where the run has several layers. A Concat merges. What a matrix product makes
              // has its rows before its features: T of [N, T, F].
   kInput,    // Each sums over some input channels or features ("input" and "filter splitting"): the
-             // input is divided, a Sum merges, and activations follow it. Where the run has an
-             // earlier layer, each shard makes with it the channels that it sums over, so that a
-             // channel-split layer feeds an input-split one without a merge.
+             // input is divided, a Sum merges (of groups, a Concat), and activations follow. Where
+  // the run has an earlier layer, each shard makes with it the channels that it sums over,
+  // so that a channel-split layer feeds an input-split one without a merge.
 };
 
 std::string_view to_string(ShardKind kind);

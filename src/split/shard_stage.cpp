@@ -101,14 +101,17 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
   const std::int64_t extent = whole[axis].end;
   check_extent(output_of(run), extent, axis + 1 == whole.size() ? "feature" : "channel",
                stage.shares.size());
-  // Whole groups, or pieces of one.
+  // Whole groups, or pieces of one; behind a layer that mixes all channels they mean nothing.
   std::int64_t group = 1;
-  for (const Node& node : run.nodes)
-    if (node.op == "Conv") {
-      const std::int64_t groups = node.integer("group", 1);
-      const std::int64_t outputs = run.value_of(node.outputs[0]).shape[1];
-      if (groups > 1 && groups < outputs) group = std::lcm(group, outputs / groups);
-    }
+  for (const Node& node : run.nodes) {
+    const auto summed = summed_channels(run, node);
+    if (!summed) continue;
+    const std::int64_t outputs = run.value_of(node.outputs[0]).shape[1];
+    if (summed->groups == 1)
+      group = 1;
+    else if (summed->groups < outputs)
+      group = std::lcm(group, outputs / summed->groups);
+  }
   // A Flatten has a channel's worth of features for each channel.
   std::int64_t step = 1;
   for (const Node& node : run.nodes)

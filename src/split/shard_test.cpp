@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "graph/builder.h"
 #include "graph/cuts.h"
+#include "split/box.h"
 #include "split/printed_counts.h"
 #include "zoo/zoo.h"
 
@@ -38,6 +39,23 @@ TEST(Divide, FollowsTheSharesAndLeavesNoPieceEmpty) {
 }
 
 // Paper 4, Table 1, with weights per node d_i d_o / n for both splits (facts.md).
+TEST(DivideBlocks, GivesWholeBlocksOrPiecesOfOne) {
+  const auto ends = [](std::int64_t extent, std::int64_t blocks, std::vector<double> shares) {
+    std::vector<std::int64_t> result;
+    for (const IndexRange& piece : divide_blocks(extent, blocks, shares))
+      result.push_back(piece.end);
+    return result;
+  };
+  EXPECT_EQ(ends(12, 4, {1, 1}), (std::vector<std::int64_t>{6, 12}));
+  EXPECT_EQ(ends(12, 4, {3, 1}), (std::vector<std::int64_t>{9, 12}));
+  EXPECT_EQ(ends(12, 2, {1, 1, 1}), (std::vector<std::int64_t>{6, 9, 12}));
+  EXPECT_EQ(ends(12, 2, {1, 1, 2}), (std::vector<std::int64_t>{3, 6, 12}));
+  // A block has room for two.
+  EXPECT_EQ(ends(4, 2, {1, 1, 1, 3}), (std::vector<std::int64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(ends(4, 2, {3, 1, 1, 1}), (std::vector<std::int64_t>{1, 2, 3, 4}));
+  EXPECT_EQ(ends(6, 3, {9, 1, 1, 1}), (std::vector<std::int64_t>{2, 4, 5, 6}));
+}
+
 TEST(ShardCosts, OfDenseLayersAreThePapers) {
   GraphBuilder net("dense");
   net.output(net.relu(net.gemm(net.input("x", {-1, 7680}), 512), "y"));
