@@ -185,8 +185,8 @@ TEST(Placement, ReplicasThatServeOtherStagesTooAreUsedAlike) {
         if (span.kind == SpanKind::kRun && span.what == "first") ++frames[span.machine];
     return frames["b0"] + frames["b1"] == 120;
   }));
-  EXPECT_GT(frames["b0"], 5);
-  EXPECT_GT(frames["b1"], 5);
+  EXPECT_GT(frames["b0"], 8);
+  EXPECT_GT(frames["b1"], 8);
 }
 
 // The parts of a local answer wait for one another as those on boards do.
