@@ -163,32 +163,6 @@ TEST(Placement, ManyFramesPassBoardsThatServeSeveralStages) {
   EXPECT_EQ(answered, kFrames);
 }
 
-// Both boards have something to do for every frame, which says nothing of where the next is to go.
-TEST(Placement, ReplicasThatServeOtherStagesTooAreUsedAlike) {
-  const auto agents = start_agents(3);
-  LoadedPlan plan = sharded(1);
-  for (PlacedPart& part : plan.plan.parts)
-    if (part.name == "first") {
-      part.machines = {"b0", "b1"};
-      part.placement = Placement::kSpread;
-    }
-  Source source({plan}, boards(agents), {.max_in_flight = 6, .local_fallback = false});
-  const Tensor x = Tensor::of<float>({1, 4}, std::vector<float>{-2, -1, 1, 2});
-  for (int i = 0; i < 120; ++i) source.submit({.input = x}, {});
-  EXPECT_TRUE(source.drain());
-  std::map<std::string, int> frames;
-  EXPECT_TRUE(eventually([&] {
-    frames.clear();
-    const Trace trace = source.trace();
-    for (const FrameRecord& frame : trace.frames)
-      for (const Span& span : frame.spans)
-        if (span.kind == SpanKind::kRun && span.what == "first") ++frames[span.machine];
-    return frames["b0"] + frames["b1"] == 120;
-  }));
-  EXPECT_GT(frames["b0"], 8);
-  EXPECT_GT(frames["b1"], 8);
-}
-
 // The parts of a local answer wait for one another as those on boards do.
 TEST(Placement, ALocalAnswerInManyPartsMayComeLate) {
   const auto agents = start_agents(3);
