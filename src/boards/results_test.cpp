@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "boards/study.h"
@@ -14,7 +15,7 @@ std::filesystem::path format(const std::string& file) {
 
 Json schema() { return read_document(format("board-results.schema.json")); }
 
-TEST(BoardResults, AreWrittenAsPublished) {
+BoardResults example_results() {
   BoardResults results{.title = "test", .command = "isthmus lab s.yaml", .date = "2026-01-31"};
   results.rows.push_back(
       {.model = "alexnet",
@@ -37,7 +38,11 @@ TEST(BoardResults, AreWrittenAsPublished) {
                           .codec = "f32",
                           .failure = "cannot be cut"});
   results.layers.push_back({.model = "alexnet", .layer = "conv1", .milliseconds = 1});
-  const Json written = to_json(results);
+  return results;
+}
+
+TEST(BoardResults, AreWrittenAsPublished) {
+  const Json written = to_json(example_results());
   EXPECT_EQ(schema_violation(written, schema()), "");
   EXPECT_EQ(written["rows"][0]["most_throughput"], 3);
   EXPECT_EQ(written["rows"][0]["played"]["throughput"], 2);
@@ -52,6 +57,25 @@ TEST(BoardResults, ExampleOfThePageKeepsTheSchema) {
   const Json example =
       parse_document(page.substr(begin, page.find("\n```\n", begin) - begin), "example");
   EXPECT_EQ(schema_violation(example, schema()), "");
+  EXPECT_TRUE(is_board_results(example));
+  EXPECT_EQ(Json::diff(to_json(board_results_from_json(example, "example")), example),
+            Json::array());
+}
+
+TEST(BoardResults, AreReadAsTheyWereWritten) {
+  const Json written = to_json(example_results());
+  EXPECT_EQ(to_json(board_results_from_json(written, "results.json")), written);
+}
+
+TEST(BoardResults, NameTheFieldThatIsWrong) {
+  Json written = to_json(example_results());
+  written["rows"][0]["throughput"] = "fast";
+  try {
+    board_results_from_json(written, "results.json");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("rows[0].throughput"));
+  }
 }
 
 }  // namespace

@@ -6,12 +6,16 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/json.h"
 #include "core/text.h"
 #include "plan/devices.h"
 
 namespace isthmus {
 namespace {
+
+// The routes between all pairs are looked at in every row.
+constexpr int kMostBoards = 200;
 
 Machine read_board(Fields fields) {
   Machine machine;
@@ -60,7 +64,8 @@ void check(const BoardScenario& scenario, const Fields& fields) {
   if (scenario.models.empty() || scenario.counts.empty())
     fields.fail("models", "and counts must name at least one");
   for (const int count : scenario.counts)
-    if (count < 1 || count > 10'000) fields.fail("counts", "must be in 1..10000");
+    if (count < 1 || count > kMostBoards)
+      fields.fail("counts", fmt::format("must be in 1..{}", kMostBoards));
   for (const int count : scenario.confirm_counts)
     if (std::ranges::count(scenario.counts, count) == 0)
       fields.fail("confirm_counts", fmt::format("has {}, counts has not", count));
@@ -91,6 +96,7 @@ BoardScenario board_scenario_from_json(const Json& document, const std::string& 
   fields.expect_schema("isthmus.scenario", 1);
   BoardScenario scenario;
   scenario.name = fields.string("name");
+  scenario.digest = sha256(document.dump());
   scenario.board = read_board(fields.object("boards"));
   scenario.source = fields.has("source") ? read_board(fields.object("source")) : scenario.board;
   scenario.source.memory = 0;

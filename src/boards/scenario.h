@@ -16,6 +16,8 @@ namespace isthmus {
 // Networks over many small boards on one network: the experiments of paper 4, section 6.
 struct BoardScenario {
   std::string name;
+  // SHA-256 of what the file says.
+  std::string digest;
   // Each board, and the machine that sends and receives (the paper's "initial sender and final
   // receiver"). Memory 0: no limit.
   Machine board;

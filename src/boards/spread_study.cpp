@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "boards/network_measurement.h"
 #include "core/error.h"
 #include "core/statistics.h"
+#include "graph/shapes.h"
+#include "plan/costs.h"
 #include "plan/devices.h"
 
 namespace isthmus {
@@ -52,11 +56,27 @@ bool has_shards(const PipelinePlan& plan) {
 
 }  // namespace
 
-void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs) {
+void fill_board_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known,
+                          int runs) {
   for (Machine& machine : cluster.machines) machine.weights_from_memory = true;
   if (!needs_slowdowns(cluster)) return;
   set_slowdowns(cluster, network.name, network.work,
                 NetworkMeasurement(network.graph, known, runs).whole());
+}
+
+void fill_board_slowdowns(Cluster& cluster, const LoadedPlan& plan, Profile& known, int runs) {
+  for (Machine& machine : cluster.machines) machine.weights_from_memory = true;
+  if (!needs_slowdowns(cluster)) return;
+  const Graph nothing;
+  NetworkMeasurement(nothing, known, runs).plan(plan);
+  GraphWork work;
+  Seconds whole{0};
+  for (const PlacedPart& part : plan.plan.parts) {
+    for (const auto& [kind, amount] : work_of(parse_graph(*plan.parts.at(part.name), part.name)))
+      work[kind] += amount;
+    whole += known.parts.at(part.sha256).median;
+  }
+  set_slowdowns(cluster, plan.plan.network, work, whole);
 }
 
 double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
@@ -116,6 +136,18 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
   return result;
 }
 
+NetworkUnderStudy study_for_boards(Graph graph, const std::string& model,
+                                   const std::string& name) {
+  NetworkUnderStudy network = study_network(std::move(graph), model, name);
+  for (const NamedValue& input : network.graph.inputs)
+    if (input.value.dtype != DType::kF32)
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{} takes {} as {}: boards are sent float32", name, input.name,
+                              to_string(input.value.dtype)));
+  network.graph = with_input_shape(network.graph, network.input.shape);
+  return network;
+}
+
 PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& cluster,
                             const SpreadRequest& request, Profile& known, const Progress& progress,
                             WorkRegression* regression) {
@@ -139,27 +171,69 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
 
 namespace {
 
-// A stage's option that its shares cannot be cut by: options are tried with equal shares only.
-std::optional<std::size_t> impossible_option(const Graph& graph, const PipelineProblem& problem,
-                                             const PipelinePlan& pipeline) {
+// A stage's option that its shares cannot be cut by, and in how many pieces: options are tried with
+// equal shares only.
+std::optional<std::pair<std::size_t, int>> impossible_stage(const Graph& graph,
+                                                            const PipelineProblem& problem,
+                                                            const PipelinePlan& pipeline) {
   std::string from;
   const auto stages = stage_specs(problem, pipeline);
   for (std::size_t s = 0; s < stages.size(); ++s) {
-    if (shard_problem(graph, from, stages[s])) return pipeline.stages[s].option;
+    if (shard_problem(graph, from, stages[s]))
+      return std::pair(pipeline.stages[s].option,
+                       static_cast<int>(pipeline.stages[s].machines.size()));
     from = stages[s].until;
   }
   return std::nullopt;
 }
 
+// A way to share that the plan's shares do not allow is dropped for so many pieces.
+PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineProblem& problem,
+                           const PlanPipeline& plan) {
+  PipelinePlan pipeline = plan(problem, cluster);
+  while (const auto stage = impossible_stage(graph, problem, pipeline)) {
+    const auto& [option, pieces] = *stage;
+    ShardOption& way = problem.shards[option];
+    if (pieces > 2 && way.most >= pieces)
+      way.most = pieces - 1;
+    else
+      problem.shards.erase(problem.shards.begin() + static_cast<std::ptrdiff_t>(option));
+    pipeline = plan(problem, cluster);
+  }
+  return pipeline;
+}
+
+// Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
+bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluster, Cluster& tight) {
+  bool any = false;
+  for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
+    const Machine& machine = cluster.machines[i];
+    if (machine.memory <= 0 || machine.swap_bandwidth > 0 || machine.name == cluster.source)
+      continue;
+    const std::int64_t excess = memory_footprint(plan, costs, machine) - machine.memory;
+    if (excess <= 0) continue;
+    any = true;
+    tight.machines[i].memory = std::max<std::int64_t>(1, tight.machines[i].memory - excess);
+  }
+  return any;
+}
+
 SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
                     const SpreadRequest& request, PipelineProblem problem, const PlanPipeline& plan,
                     Profile& known) {
-  PipelinePlan pipeline = plan(problem);
-  while (const auto option = impossible_option(network.graph, problem, pipeline)) {
-    problem.shards.erase(problem.shards.begin() + static_cast<std::ptrdiff_t>(*option));
-    pipeline = plan(problem);
+  constexpr int kTries = 4;
+  Cluster tight = cluster;
+  std::optional<std::string> too_much;
+  for (int i = 0; i < kTries; ++i) {
+    const PipelinePlan pipeline = possible_plan(network.graph, tight, problem, plan);
+    SpreadResult result = spread_as(network, cluster, request, problem, pipeline, known);
+    const Plan& made = result.plan.plan;
+    const PlanCosts costs = costs_of(made, cluster.source, known);
+    if (!take_excess(made, costs, cluster, tight)) return result;
+    too_much = memory_problem(made, costs, cluster);
   }
-  return spread_as(network, cluster, request, problem, pipeline, known);
+  throw Error(ErrorKind::kUnsupported,
+              "no plan keeps to the machines' memory: " + too_much.value_or(""));
 }
 
 SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
@@ -179,6 +253,11 @@ SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
 }
 
 }  // namespace
+
+bool can_be_made(const Graph& graph, const PipelineProblem& problem,
+                 const PipelinePlan& pipeline) {
+  return !impossible_stage(graph, problem, pipeline);
+}
 
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
@@ -221,7 +300,9 @@ SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& clu
       study_units(network, cluster, request, known, progress, &regression);
   SpreadResult best = spread_in_rounds(
       network, cluster, request, problem,
-      [&](const PipelineProblem& each) { return plan_pipeline(each, cluster, request.objective); },
+      [&](const PipelineProblem& each, const Cluster& on) {
+        return plan_pipeline(each, on, request.objective);
+      },
       known);
   best.regression = std::move(regression);
   return best;
@@ -232,9 +313,8 @@ SpreadResult spread_again(const NetworkUnderStudy& network, const Cluster& clust
   const UnitsOfMachines held = units_held(running, pipeline_units(network.graph));
   return spread_in_rounds(
       network, cluster, request, study_units(network, cluster, request, known),
-      [&](const PipelineProblem& each) {
-        return keeping_machines(each, cluster, held,
-                                plan_pipeline(each, cluster, request.objective));
+      [&](const PipelineProblem& each, const Cluster& on) {
+        return keeping_machines(each, on, held, plan_pipeline(each, on, request.objective));
       },
       known);
 }

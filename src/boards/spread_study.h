@@ -14,10 +14,17 @@
 
 namespace isthmus {
 
+// study_network (lab/study.h) with the input's open extents as the model's card or its default has
+// them. Throws Error{kUnsupported} for an input that is no f32 tensor, as frames are.
+NetworkUnderStudy study_for_boards(Graph graph, const std::string& model, const std::string& name);
+
 // Gives every machine that has a device preset and no slowdown of its own the one for this network:
 // the whole is measured as its parts are and held against what was published (plan/devices.h). All
 // are emulated with weights that come from memory, as they were measured.
-void fill_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known, int runs);
+void fill_board_slowdowns(Cluster& cluster, const NetworkUnderStudy& network, Profile& known,
+                          int runs);
+// The same for a plan whose network is not at hand: its parts stand for the whole.
+void fill_board_slowdowns(Cluster& cluster, const LoadedPlan& plan, Profile& known, int runs);
 
 // What a plan does when frames come as fast as it takes them, and for one frame alone.
 struct SpreadOutcome {
@@ -79,12 +86,18 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PipelinePlan& pipeline, Profile& known);
 
-using PlanPipeline = std::function<PipelinePlan(const PipelineProblem& problem)>;
+// Whether every stage's layers can be cut by the shares that it has.
+bool can_be_made(const Graph& graph, const PipelineProblem& problem, const PipelinePlan& pipeline);
+
+using PlanPipeline =
+    std::function<PipelinePlan(const PipelineProblem& problem, const Cluster& cluster)>;
 
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
 // what was estimated, as long as that makes it better (`request.rounds`). Where the plan has shards
 // it does the same without any (`request.without_shards`), and where few machines would have
-// replicas and no shards without replicas, and takes what is faster.
+// replicas and no shards without replicas, and takes what is faster. Where a machine's measured parts
+// need more memory than it has, shares being rounded to channels, it plans again with less. Throws
+// what `plan` throws, and Error{kUnsupported} for a plan that does not fit all the same.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known);

@@ -8,6 +8,8 @@
 #include "boards/spread_check.h"
 #include "core/error.h"
 #include "engine/verify.h"
+#include "graph/builder.h"
+#include "graph/shapes.h"
 #include "pipeline/small_network.h"
 #include "plan/costs.h"
 
@@ -75,7 +77,7 @@ TEST(SpreadInRounds, DropsAWayToShareThatThePlansSharesDoNotAllow) {
   int asked = 0;
   const SpreadResult result = spread_in_rounds(
       network, cluster, request, problem,
-      [&](const PipelineProblem& each) {
+      [&](const PipelineProblem& each, const Cluster&) {
         ++asked;
         const auto spatial = std::ranges::find(each.shards, "spatial", &ShardOption::kind);
         if (spatial == each.shards.end()) return best_single_machine(each, cluster, {}).value();
@@ -107,6 +109,51 @@ TEST(CheckSpread, MeasuresWhatCodecsBetweenBoardsLose) {
     if (!check.answer) continue;
     EXPECT_GT(*check.answer, 1e-5);
     EXPECT_LT(*check.answer, 0.1);
+  }
+}
+
+// Frames have one size, whatever the network can take.
+TEST(StudyForBoards, GivesOpenExtentsTheirSize) {
+  const NetworkUnderStudy closed = study();
+  Graph open = closed.graph;
+  Value& input = open.inputs[0].value;
+  const Shape shape = input.shape;
+  for (std::size_t i = 2; i < input.shape.size(); ++i) input.shape[i] = -1;
+  for (auto& [name, value] : open.values) value.has_shape = false;
+  const Graph graph = with_input_shape(open, closed.input.shape);
+  EXPECT_EQ(graph.inputs[0].value.shape, shape);
+  for (const std::string& unit : pipeline_units(closed.graph))
+    EXPECT_EQ(graph.value_of(unit).shape, closed.graph.value_of(unit).shape) << unit;
+}
+
+TEST(StudyForBoards, RefusesWhatIsNoFloat) {
+  GraphBuilder net("tokens");
+  const std::string x = net.input("tokens", {-1, 4}, DType::kI64);
+  net.output(net.op("Cast", {x}, {{"to", std::int64_t{1}}}, "y"));
+  try {
+    study_for_boards(net.build(), "tokens.onnx", "tokens");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("int64"));
+  }
+}
+
+// One board has room for little of the layer, and shares are rounded to its features.
+TEST(SpreadNetwork, KeepsToUnequalMemories) {
+  NetworkUnderStudy network = study();
+  GraphBuilder net("dense");
+  const std::string x = net.input("input", {-1, 4000});
+  net.output(net.gemm(x, 7, "y"));
+  network.graph = net.build();
+  network.input = {.tensor = "input", .shape = {1, 4000}};
+  for (const std::int64_t least : {20'000, 30'000, 40'000, 50'000, 60'000, 70'000}) {
+    Cluster cluster = boards(3, 100, kRuntimeBytes + 100'000);
+    cluster.machines[1].memory = kRuntimeBytes + least;
+    Profile profile;
+    const SpreadResult result = spread_network(network, cluster, {.runs = 1}, profile);
+    EXPECT_FALSE(memory_problem(result.plan.plan, costs_of(result.plan.plan, "camera", profile),
+                                cluster))
+        << least;
   }
 }
 

@@ -120,7 +120,7 @@ class BoardCase {
                  .runs = scenario.runs,
                  .frames = scenario.frames},
         cluster_(board_cluster(scenario, boards)) {
-    fill_slowdowns(cluster_, network, profile, scenario.runs);
+    fill_board_slowdowns(cluster_, network, profile, scenario.runs);
     for (std::size_t i = 2; i < cluster_.machines.size(); i += 2)
       cluster_.machines[i].slowdown *= scenario.unequal;
     problem_ = study_units(network, cluster_, request_, profile, options.progress("measure"));
@@ -168,8 +168,8 @@ class BoardCase {
     request.without_shards = method != "procedure-1";
     const SpreadResult result = spread_in_rounds(
         network_, cluster_, request, problem_,
-        [&](const PipelineProblem& problem) {
-          return pipeline_for(method, problem, cluster_, scenario_.objective);
+        [&](const PipelineProblem& problem, const Cluster& on) {
+          return pipeline_for(method, problem, on, scenario_.objective);
         },
         profile_);
     describe(row, result);
@@ -205,17 +205,21 @@ class BoardCase {
   void fill_random(BoardRow& row, bool shards) {
     PipelineProblem problem = problem_;
     if (!shards) problem.shards.clear();
+    const auto most = static_cast<std::size_t>(scenario_.random_seeds);
     std::vector<double> throughputs;
     std::vector<double> latencies;
-    for (int seed = 1; seed <= scenario_.random_seeds; ++seed) {
-      const SpreadResult result = spread_as(
-          network_, cluster_, request_, problem,
-          random_assignment(problem, cluster_, static_cast<std::uint64_t>(seed)), profile_);
+    for (std::uint64_t seed = 1; seed <= 2 * most && throughputs.size() < most; ++seed) {
+      const PipelinePlan assignment = random_assignment(problem, cluster_, seed);
+      if (!can_be_made(network_.graph, problem, assignment)) continue;
+      const SpreadResult result =
+          spread_as(network_, cluster_, request_, problem, assignment, profile_);
+      if (throughputs.empty()) describe(row, result);
       throughputs.push_back(result.outcome.throughput);
       latencies.push_back(1e3 * result.outcome.alone.count());
       verify(row, result);
-      if (seed == 1) describe(row, result);
     }
+    if (throughputs.empty())
+      throw Error(ErrorKind::kUnsupported, "no random assignment can be cut by its shares");
     row.throughput = quantile(throughputs, 0.5);
     row.latency_ms = quantile(latencies, 0.5);
     row.least_throughput = quantile(throughputs, 0);
@@ -294,35 +298,48 @@ const BoardRow* BoardResults::find(const std::string& model, int boards, const s
   return nullptr;
 }
 
-BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options) {
+BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options,
+                        const BoardResults& before) {
   BoardResults results{.title = scenario.name,
                        .command = options.command,
-                       .date = utc_date(),
-                       .machine = result_machine()};
+                       .date = before.rows.empty() ? utc_date() : before.date,
+                       .scenario = scenario.digest,
+                       .machine = result_machine(),
+                       .layers = before.layers};
   Profile profile = load_profile_store(ProfileTimes::kFromMemory);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
+  const auto write = [&] { write_document(options.folder / "results.json", to_json(results)); };
   for (const std::string& name : scenario.models) {
     const std::string model = options.resolve(name);
     const std::string short_name = std::filesystem::path(name).stem().string();
     const NetworkUnderStudy network =
-        study_network(options.load(model), model,
+        study_for_boards(options.load(model), model,
                       short_name.starts_with("zoo:") ? short_name.substr(4) : short_name);
-    bool layers = scenario.layers;
+    bool layers = scenario.layers && std::ranges::count(before.layers, network.name,
+                                                        &BoardLayer::model) == 0;
     for (const std::string& codec : scenario.codecs)
       for (const int boards : scenario.counts) {
-        BoardCase each(scenario, network, boards, codec, options, profile);
-        if (std::exchange(layers, false)) each.add_layers(results.layers);
+        // Measures the network, which rows that are there do not need.
+        std::optional<BoardCase> each;
+        const auto study = [&]() -> BoardCase& {
+          if (!each) each.emplace(scenario, network, boards, codec, options, profile);
+          return *each;
+        };
+        if (std::exchange(layers, false)) study().add_layers(results.layers);
         for (const std::string& method : scenario.methods) {
-          options.say(fmt::format("{} on {} boards: {}", network.name, boards, method));
-          results.rows.push_back(each.row(method));
+          const BoardRow* known = before.find(network.name, boards, method, codec);
+          if (known != nullptr && !known->real_failure.empty()) known = nullptr;
+          if (known == nullptr)
+            options.say(fmt::format("{} on {} boards: {}", network.name, boards, method));
+          results.rows.push_back(known != nullptr ? *known : study().row(method));
+          write();
         }
-        write_document(options.folder / "results.json", to_json(results));
-        merge_into_profile_store(profile, ProfileTimes::kFromMemory);
+        if (each) merge_into_profile_store(profile, ProfileTimes::kFromMemory);
       }
   }
   results.complete = true;
-  write_document(options.folder / "results.json", to_json(results));
+  write();
   return results;
 }
 

@@ -68,6 +68,8 @@ struct BoardResults {
   std::string title;
   std::string command;
   std::string date;
+  // BoardScenario::digest.
+  std::string scenario;
   ResultMachine machine;
   // False while it runs, and where it was stopped.
   bool complete = false;
@@ -79,10 +81,16 @@ struct BoardResults {
                        const std::string& codec) const;
 };
 
-// Schema isthmus.board-results/1.
+// Schema isthmus.board-results/1 (docs/formats/board-results.md).
 Json to_json(const BoardResults& results);
+// Whether a results.json is of this kind.
+bool is_board_results(const Json& document);
+BoardResults board_results_from_json(const Json& document, const std::string& where);
 
-// Plays a scenario and writes results.json into the folder, after each number of boards.
-BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options);
+// Plays a scenario and writes results.json into the folder, after each row. Rows that are in
+// `before`, of the same scenario on this machine, are taken from there, but for those whose real
+// frames failed.
+BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options,
+                        const BoardResults& before = {});
 
 }  // namespace isthmus

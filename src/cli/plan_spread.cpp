@@ -97,11 +97,11 @@ void plan_spread(const PlanSpreadArgs& args) {
   if (args.stage) check_addresses(cluster, names_of(cluster));
   const std::string model = resolve_model(args.model);
   const NetworkUnderStudy network =
-      study_network(load_model(model), model, std::filesystem::path(args.model).stem().string());
+      study_for_boards(load_model(model), model, std::filesystem::path(args.model).stem().string());
   Profile profile = load_profile_store(ProfileTimes::kFromMemory);
   profile.machine = machine_fingerprint();
   profile.date = utc_date();
-  fill_slowdowns(cluster, network, profile, args.runs);
+  fill_board_slowdowns(cluster, network, profile, args.runs);
   const SpreadRequest request{.objective = args.objective,
                               .codec = args.codec,
                               .deadline = Seconds{args.deadline_ms / 1e3},
@@ -117,6 +117,7 @@ void plan_spread(const PlanSpreadArgs& args) {
         "one frame alone takes {}, longer than --deadline allows ({}): the source would answer all",
         format_seconds(result.outcome.alone.count()), format_seconds(request.deadline.count())));
   result.plan.plan.predicted = predict(result.plan, cluster, profile);
+  result.plan.plan.predicted->weights_from_memory = true;
   save_plan(result.plan, args.file);
   Json out = describe(result, cluster, args.objective);
   out["max_relative_difference"] = check.parts;

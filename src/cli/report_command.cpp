@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/board_agreement.h"
 #include "cli/command.h"
 #include "cli/lab_output.h"
 #include "core/error.h"
@@ -37,11 +38,7 @@ TrainingResults read_training(const fs::path& folder) {
   return training_results_from_json(read_document(file), file.string());
 }
 
-void report_training(const ReportArgs& args) {
-  std::vector<TrainingResults> results;
-  for (const std::string& folder : args.folders) results.push_back(read_training(folder));
-  if (!args.file.empty()) write_file(args.file, training_report(results));
-  const Table table = training_table(results);
+void print_table(const Table& table, const ReportArgs& args) {
   if (args.json)
     std::cout << to_json(table).dump(2) << '\n';
   else if (args.markdown)
@@ -50,9 +47,16 @@ void report_training(const ReportArgs& args) {
     fmt::print("{}", to_text(table, {.color = isatty(STDOUT_FILENO) == 1}));
 }
 
+void report_training(const ReportArgs& args) {
+  std::vector<TrainingResults> results;
+  for (const std::string& folder : args.folders) results.push_back(read_training(folder));
+  if (!args.file.empty()) write_file(args.file, training_report(results));
+  print_table(training_table(results), args);
+}
+
 void report_lab(const ReportArgs& args) {
   if (args.folders.size() > 1)
-    throw Error(ErrorKind::kInvalid, "only results of trainings are reported together; " +
+    throw Error(ErrorKind::kInvalid, "only results of trainings, or of boards, are reported together; " +
                                          args.folders[0] + " has no metrics.json");
   if (args.markdown) {
     const fs::path file = fs::path(args.folders.front()) / "results.json";
@@ -70,9 +74,31 @@ void report_lab(const ReportArgs& args) {
     fmt::print("{}\n", args.file);
 }
 
+fs::path results_file(const fs::path& folder) { return folder / "results.json"; }
+
+bool is_boards(const fs::path& folder) {
+  return fs::exists(results_file(folder)) && is_board_results(read_document(results_file(folder)));
+}
+
+// How far virtual time is from processes, over all folders; the tables of each are its report.md.
+void report_boards(const ReportArgs& args) {
+  if (!args.file.empty())
+    throw Error(ErrorKind::kInvalid,
+                "results of boards have no page: their tables are FOLDER/report.md");
+  std::vector<NamedResults> experiments;
+  for (const fs::path folder : args.folders) {
+    const fs::path file = results_file(folder);
+    experiments.push_back({(folder / "").parent_path().filename().string(),
+                           board_results_from_json(read_document(file), file.string())});
+  }
+  print_table(agreement_table(experiments), args);
+}
+
 void run(const ReportArgs& args) {
   if (std::ranges::any_of(args.folders, is_training))
     report_training(args);
+  else if (is_boards(args.folders.front()))
+    report_boards(args);
   else
     report_lab(args);
 }
@@ -86,7 +112,8 @@ void add_report_command(CLI::App& app) {
                   "isthmus report results/ -o report.html");
   command
       ->add_option("folder", args->folders,
-                   "Folder that `isthmus lab` wrote, or those that `isthmus train` wrote")
+                   "Folder that `isthmus lab` wrote, or those that it wrote of boards, or that "
+                   "`isthmus train` wrote")
       ->required();
   command->add_option("-o,--output", args->file, "HTML file to write");
   command->add_flag("--markdown", args->markdown, "Print the tables as Markdown");

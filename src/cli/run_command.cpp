@@ -155,15 +155,22 @@ void emulate_nothing(Cluster& cluster, SourceOptions& options) {
   options.shape_links = false;
 }
 
+void emulate_as_predicted(Cluster& cluster, const LoadedPlan& plan) {
+  if (!plan.plan.predicted || !plan.plan.predicted->weights_from_memory)
+    return fill_slowdowns(cluster, plan);
+  Profile known = load_profile_store(ProfileTimes::kFromMemory);
+  fill_board_slowdowns(cluster, plan, known, SpreadRequest().runs);
+}
+
 // Fills in the slowdowns that it plans with, too.
 Replan replan_of(const RunArgs& args, const LoadedPlan& running, Cluster& cluster) {
   const std::string model = resolve_model(args.replan);
-  NetworkUnderStudy network = study_network(load_model(model), model, running.plan.network);
+  NetworkUnderStudy network = study_for_boards(load_model(model), model, running.plan.network);
   check_same_network(network, running, cluster.source);
   const SpreadRequest request{
       .objective = args.objective, .codec = args.codec, .deadline = running.plan.deadline};
   Profile known = load_profile_store(ProfileTimes::kFromMemory);
-  fill_slowdowns(cluster, network, known, request.runs);
+  fill_board_slowdowns(cluster, network, known, request.runs);
   return make_replan(std::move(network), cluster, request, std::move(known), running);
 }
 
@@ -186,7 +193,7 @@ void run(RunArgs& args) {
   if (!args.replan.empty())
     args.options.replan = replan_of(args, ladder.front(), cluster);
   else if (!args.real)
-    fill_slowdowns(cluster, ladder.front());
+    emulate_as_predicted(cluster, ladder.front());
   const PlanInput& input = ladder.front().plan.input;
   const ImageSet images = open_frames(args.source, input,
                                       {.split = split_from_string(args.split),

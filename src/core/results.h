@@ -25,6 +25,8 @@ struct ResultMachine {
   int cores = 0;
   // Of the operating system, the engine, the program.
   std::map<std::string, std::string> versions;
+
+  friend bool operator==(const ResultMachine&, const ResultMachine&) = default;
 };
 
 // One network of a lab run: what was classified by what.

@@ -428,6 +428,40 @@ TEST(ShardLaw, HoldsForPaddingThatIsGivenAsAMode) {
   }
 }
 
+// It follows the merge.
+TEST(ShardLaw, HoldsForALayerBehindThatMixesAllChannels) {
+  GraphBuilder convolution("convolution");
+  std::string x = convolution.input("x", {-1, 3, 12, 12});
+  x = convolution.relu(convolution.conv(x, 10, {.kernel = {3}, .pad = {1}}));
+  x = convolution.op("LRN", {x}, {{"size", std::int64_t{5}}});
+  convolution.output(convolution.max_pool(x, {.kernel = {2}, .stride = {2}, .name = "y"}));
+  GraphBuilder dense("dense");
+  x = dense.input("x", {-1, 20});
+  dense.output(dense.softmax(dense.gemm(x, 10), -1, "y"));
+  for (const Graph& graph : {convolution.build(), dense.build()})
+    for (const auto& shares : std::vector<std::vector<double>>{{1, 1}, {1, 2, 1}}) {
+      const StageSpec stage{.until = "y", .kind = ShardKind::kChannel, .shares = shares};
+      SCOPED_TRACE(graph.name + " " + describe(stage));
+      expect_lossless(graph, {stage});
+      std::int64_t all = 0;
+      for (const ShardCost& shard : shard_costs(graph, "", stage)) all += shard.macs;
+      EXPECT_EQ(all, cost_of(graph).macs);
+    }
+}
+
+// As many rows as there are, and then columns.
+TEST(ShardLaw, HoldsForRegionsOfFewRows) {
+  for (const std::int64_t rows : {1, 2}) {
+    GraphBuilder net("flat");
+    const std::string x = net.input("x", {-1, 3, rows, 30});
+    net.output(net.relu(net.conv(x, 4, {.kernel = {1, 5}, .pad = {0, 2}}), "y"));
+    for (std::size_t shards = 2; shards <= 5; ++shards)
+      expect_lossless(net.build(), {{.until = "y",
+                                     .kind = ShardKind::kSpatial,
+                                     .shares = std::vector<double>(shards, 1.0)}});
+  }
+}
+
 TEST(ShardLaw, RefusesWhatCannotBeCut) {
   GraphBuilder net("tiny");
   std::string x = net.input("x", {-1, 4, 6, 6});
@@ -435,11 +469,16 @@ TEST(ShardLaw, RefusesWhatCannotBeCut) {
   x = net.softmax(net.flatten(net.global_average_pool(x)), -1, "y");
   net.output(x);
   const Graph graph = net.build();
+  GraphBuilder mixed("mixed");
+  x = mixed.softmax(mixed.input("x", {-1, 4, 6, 6}), 1);
+  mixed.output(mixed.conv(x, 4, {.kernel = {3}, .groups = 4, .name = "conv"}));
+  EXPECT_THAT(shard_problem(mixed.build(), "",
+                            {.until = "conv", .kind = ShardKind::kChannel, .shares = {1, 1}})
+                  .value_or("none"),
+              HasSubstr("made whole"));
   const auto problem = [&](StageSpec stage) {
     return shard_problem(graph, "", stage).value_or("none");
   };
-  EXPECT_THAT(problem({.until = "y", .kind = ShardKind::kChannel, .shares = {1, 1}}),
-              HasSubstr("made whole"));
   EXPECT_THAT(problem({.until = "y", .kind = ShardKind::kSpatial, .shares = {1, 1}}),
               HasSubstr("has no rows"));
   EXPECT_EQ(problem({.until = "depthwise", .kind = ShardKind::kInput, .shares = {1, 1}}), "none")

@@ -21,6 +21,15 @@ bool has_free_batch(const Value& value) {
   return value.has_shape && !value.shape.empty() && value.shape[0] < 0;
 }
 
+void forget_open_shapes(Graph& graph) {
+  std::erase_if(graph.values, [](const auto& entry) {
+    return entry.second.has_shape && !is_known(entry.second);
+  });
+  for (NamedValue& output : graph.outputs)
+    if (output.value.has_shape && !is_known(output.value))
+      output.value = {.dtype = output.value.dtype, .shape = {}};
+}
+
 }  // namespace
 
 void infer_shapes(Graph& graph) {
@@ -58,12 +67,7 @@ Graph with_batch(const Graph& graph, std::int64_t batch) {
   if (symbols.empty()) return result;
   // What depends on the batch is inferred again; what inference does not know has the batch first,
   // or no name for it.
-  std::erase_if(result.values, [](const auto& entry) {
-    return entry.second.has_shape && !is_known(entry.second);
-  });
-  for (NamedValue& output : result.outputs)
-    if (output.value.has_shape && !is_known(output.value))
-      output.value = {.dtype = output.value.dtype, .shape = {}};
+  forget_open_shapes(result);
   infer_shapes(result);
   const auto complete = [&](Value& value, const Value& original) {
     if (value.has_shape && !has_free_batch(value)) return;
@@ -75,6 +79,26 @@ Graph with_batch(const Graph& graph, std::int64_t batch) {
     if (original.has_shape) complete(result.values[name], original);
   for (std::size_t i = 0; i < result.outputs.size(); ++i)
     complete(result.outputs[i].value, graph.outputs[i].value);
+  return result;
+}
+
+Graph with_input_shape(const Graph& graph, const Shape& shape) {
+  Graph result = graph;
+  if (graph.inputs.size() != 1 || shape.empty()) return result;
+  Value& input = result.inputs[0].value;
+  if (!input.has_shape) input = {.dtype = input.dtype, .shape = Shape(shape.size(), -1)};
+  input.has_shape = true;
+  if (input.shape.size() != shape.size()) return graph;
+  bool any = false;
+  for (std::size_t i = 1; i < shape.size(); ++i) {
+    if (input.shape[i] >= 0) continue;
+    input.shape[i] = shape[i];
+    if (i < input.symbols.size()) input.symbols[i].clear();
+    any = true;
+  }
+  if (!any) return graph;
+  forget_open_shapes(result);
+  infer_shapes(result);
   return result;
 }
 

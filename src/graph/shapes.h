@@ -14,4 +14,8 @@ void infer_shapes(Graph& graph);
 // and infers again: for cost and memory. Other symbolic extents stay. The original is not changed.
 Graph with_batch(const Graph& graph, std::int64_t batch);
 
+// Gives the open extents of the only input, but for its batch, those of `shape`, and infers again.
+// The graph itself where none is open or the ranks differ.
+Graph with_input_shape(const Graph& graph, const Shape& shape);
+
 }  // namespace isthmus

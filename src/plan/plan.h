@@ -92,6 +92,9 @@ struct Prediction {
   std::int64_t bytes_per_frame = 0;
   // At the source's machine (plan/energy.h).
   double energy_mj = 0;
+  // Parts were measured with weights that come from memory (ProfileTimes::kFromMemory): machines
+  // that are emulated take them from there, too.
+  bool weights_from_memory = false;
 };
 
 // A partition placed on a cluster. A plain value.

@@ -141,7 +141,8 @@ Prediction prediction_from_json(Fields fields) {
   Prediction prediction{.total = Seconds{finite(fields, "total_ms") / 1e3},
                         .parts_ms = {},
                         .bytes_per_frame = fields.integer("bytes_per_frame"),
-                        .energy_mj = finite(fields, "energy_mj", fields.number("energy_mj", 0))};
+                        .energy_mj = finite(fields, "energy_mj", fields.number("energy_mj", 0)),
+                        .weights_from_memory = fields.boolean("weights_from_memory", false)};
   if (fields.has("parts_ms")) {
     for (const auto& [name, value] : fields.at("parts_ms").items()) {
       if (!is_finite_number(value)) fields.fail("parts_ms", "must hold numbers: " + name);
@@ -210,6 +211,7 @@ Json to_json(const Prediction& prediction) {
   for (const auto& [name, value] : prediction.parts_ms) json["parts_ms"][name] = value;
   json["bytes_per_frame"] = prediction.bytes_per_frame;
   json["energy_mj"] = prediction.energy_mj;
+  if (prediction.weights_from_memory) json["weights_from_memory"] = true;
   return json;
 }
 

@@ -79,6 +79,23 @@ void choose_replicas(const std::vector<Plan>& ladder, const Situation& situation
       route.machine_of[part.name] = choices.from(part.machines);
 }
 
+// Without the machines that a route which failed chose, as far as others can take their places.
+Situation avoiding(const Plan& plan, const Situation& situation, const Route& failed) {
+  Situation others = situation;
+  const auto all_have_one = [&] {
+    return std::ranges::all_of(plan.parts, [&](const PlacedPart& part) {
+      return first_living(part.machines, others.dead) != nullptr;
+    });
+  };
+  for (const PlacedPart& part : plan.parts) {
+    const auto chosen = failed.machine_of.find(part.name);
+    if (part.placement != Placement::kSpread || chosen == failed.machine_of.end()) continue;
+    if (others.dead.insert(chosen->second).second && !all_have_one())
+      others.dead.erase(chosen->second);
+  }
+  return others;
+}
+
 // From the plan `first` of the ladder on; the local answer if none goes. `settle` completes a route
 // or refuses it.
 template <typename Settle>
@@ -166,7 +183,12 @@ Route retry_route(const std::vector<Plan>& ladder, const Situation& situation, s
   const Seconds spare = budget_left - local_time;
   const auto settle = [&](Route& route) {
     choose_replicas(ladder, situation, frame, route);
-    if (route.plan == failed.plan && route.machine_of == failed.machine_of) return false;
+    const auto is_same = [&] {
+      return route.plan == failed.plan && route.machine_of == failed.machine_of;
+    };
+    if (is_same())
+      choose_replicas(ladder, avoiding(ladder[route.plan], situation, failed), frame, route);
+    if (is_same()) return false;
     const auto& predicted = ladder[route.plan].predicted;
     return spare > Seconds{0} && (!predicted || predicted->total <= spare);
   };

@@ -145,6 +145,15 @@ TEST(RetryRoute, GoesOnDownTheLadderWhileThereIsTime) {
   }
 }
 
+// The one that refused has the least to do because it refuses.
+TEST(RetryRoute, TakesAnotherReplicaThoughItHasMoreToDo) {
+  const Route failed{0, {{"p", "a"}}, ""};
+  const Situation situation{.dead = {}, .load = {{"a", Seconds{0}}, {"b", Seconds{5}}}};
+  const Route route = retry_route(kLadder, situation, 0, failed, Seconds{9}, Seconds{0});
+  EXPECT_EQ(route.plan, 0U);
+  EXPECT_EQ(route.machine_of.at("p"), "b");
+}
+
 TEST(RetryRoute, SaysWhichMachineIsGone) {
   const Route failed{1, {}, ""};
   EXPECT_EQ(

@@ -18,6 +18,7 @@ enum class ShardKind : std::uint8_t {
   kWhole,    // Not at all.
   kChannel,  // Each makes some output channels or features ("output" and "channel splitting"):
              // every shard takes all of the input, activations run on the shard, a Concat merges.
+             // What then mixes all channels (a Softmax) follows the merge.
              // Those of a matrix product are its last axis, of whatever rank.
   kSpatial,  // Each makes a region of the output, from the input region that it depends on: fused
              // tiles where the run has several layers. A Concat merges. What a matrix product makes
@@ -41,7 +42,7 @@ struct StageSpec {
   std::vector<double> shares = {};
   // Spatial: in how many rows of regions; the shards fill one row after the other, as evenly as
   // possible. 0: one region to a row for up to three of them, else about as many rows as columns,
-  // which overlap least.
+  // which overlap least; never more than the output has.
   int rows = 0;
 };
 

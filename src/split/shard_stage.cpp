@@ -23,12 +23,6 @@ std::string shard_tensor(const std::string& tensor, std::size_t shard) {
   return fmt::format("{}.shard{}", tensor, shard + 1);
 }
 
-void refuse_unruled(const BoxWalk& walk, ShardKind kind) {
-  if (!walk.unruled.empty())
-    throw Error(ErrorKind::kUnsupported,
-                fmt::format("{} cannot be cut by {}", walk.unruled.front(), to_string(kind)));
-}
-
 // What is asked of each tensor of the walk, which may be less than what is made.
 std::map<std::string, Box> asked_of(const BoxWalk& walk) {
   std::map<std::string, Box> asked = {{walk.tensor, walk.wanted}};
@@ -41,18 +35,22 @@ std::map<std::string, Box> asked_of(const BoxWalk& walk) {
   return asked;
 }
 
-// A shard whose nodes had to make more than their piece, up to all of it, saves nothing: a Softmax
-// over the channels, a convolution whose groups are wider than the pieces.
-void refuse_repeated_work(const Graph& run, const ShardWalks& walks, ShardKind kind) {
-  if (walks.walks.size() < 2) return;
+// Why the walks are none that can be written, or that save nothing: a shard whose nodes had to make
+// more than their piece, up to all of it (a Softmax over the channels, a convolution whose groups
+// are wider than the pieces).
+std::optional<std::string> walk_problem(const Graph& run, const ShardWalks& walks, ShardKind kind) {
+  for (const BoxWalk& walk : walks.walks)
+    if (!walk.unruled.empty())
+      return fmt::format("{} cannot be cut by {}", walk.unruled.front(), to_string(kind));
+  if (walks.walks.size() < 2) return std::nullopt;
   for (const BoxWalk& walk : walks.walks)
     for (const auto& [tensor, asked] : asked_of(walk)) {
       const Box whole = whole_box(run, tensor);
       if (asked != whole && walk.held.at(tensor) == whole)
-        throw Error(
-            ErrorKind::kUnsupported,
-            fmt::format("{} is made whole for every piece of it by {}", tensor, to_string(kind)));
+        return fmt::format("{} is made whole for every piece of it by {}", tensor,
+                           to_string(kind));
     }
+  return std::nullopt;
 }
 
 void check_extent(const std::string& tensor, std::int64_t extent, std::string_view unit,
@@ -63,7 +61,7 @@ void check_extent(const std::string& tensor, std::int64_t extent, std::string_vi
                             extent == 1 ? "" : "s", pieces));
 }
 
-// Which axes of the output's box a channel split and regions cut; rows are columns where only one
+// Which axes of a tensor's box a channel split and regions cut; rows are columns where only one
 // is left beside the channels.
 struct OutputAxes {
   std::size_t channel = 0;
@@ -71,9 +69,9 @@ struct OutputAxes {
   std::size_t column = 0;
 };
 
-// Whether the output lies as a matrix product leaves it, its features last.
-bool has_features_last(const Graph& run) {
-  std::set<std::string> alike = {output_of(run)};
+// Whether the tensor lies as a matrix product leaves it, its features last.
+bool has_features_last(const Graph& run, const std::string& tensor) {
+  std::set<std::string> alike = {tensor};
   for (auto node = run.nodes.rbegin(); node != run.nodes.rend(); ++node) {
     if (!alike.contains(node->outputs[0])) continue;
     if (node->op == "MatMul" && summed_channels(run, *node)) return true;
@@ -82,10 +80,10 @@ bool has_features_last(const Graph& run) {
   return false;
 }
 
-OutputAxes output_axes(const Graph& run) {
-  const std::size_t axes = whole_box(run, output_of(run)).size();
+OutputAxes axes_of(const Graph& run, const std::string& tensor) {
+  const std::size_t axes = whole_box(run, tensor).size();
   if (axes < 2) return {};
-  const bool features_last = has_features_last(run);
+  const bool features_last = has_features_last(run, tensor);
   // Rows and columns are the last two axes beside the channels; a clip is not cut in time.
   const std::size_t column = features_last ? axes - 2 : axes - 1;
   return {.channel = features_last ? axes - 1 : 0,
@@ -93,13 +91,13 @@ OutputAxes output_axes(const Graph& run) {
           .column = column};
 }
 
-ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
-  const Box whole = whole_box(run, output_of(run));
+ShardWalks walk_channels_of(const Graph& run, const std::string& tensor, const StageSpec& stage) {
+  const Box whole = whole_box(run, tensor);
   if (whole.empty())
-    throw Error(ErrorKind::kUnsupported, output_of(run) + " has no channels to be cut");
-  const std::size_t axis = output_axes(run).channel;
+    throw Error(ErrorKind::kUnsupported, tensor + " has no channels to be cut");
+  const std::size_t axis = axes_of(run, tensor).channel;
   const std::int64_t extent = whole[axis].end;
-  check_extent(output_of(run), extent, axis + 1 == whole.size() ? "feature" : "channel",
+  check_extent(tensor, extent, axis + 1 == whole.size() ? "feature" : "channel",
                stage.shares.size());
   // Whole groups, or pieces of one; behind a layer that mixes all channels they mean nothing.
   std::int64_t group = 1;
@@ -118,7 +116,7 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
     if (node.op == "Flatten" || node.op == "Reshape") {
       const Box input = whole_box(run, node.inputs[0]);
       if (input.size() > 1 && whole.size() == 1 && whole[0].end % input[0].end == 0 &&
-          node.outputs[0] == output_of(run))
+          node.outputs[0] == tensor)
         step *= whole[0].end / input[0].end;
     }
   ShardWalks walks;
@@ -128,9 +126,32 @@ ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
                                      : divide(extent, stage.shares, step)) {
     Box wanted = whole;
     wanted[axis] = piece;
-    walks.walks.push_back(walk_box(run, output_of(run), wanted));
+    walks.walks.push_back(walk_box(run, tensor, wanted));
   }
   return walks;
+}
+
+// Tensors at which a channel split may end, the output first: behind them comes no work.
+std::vector<std::string> channel_ends(const Graph& run) {
+  std::vector<std::string> ends = {output_of(run)};
+  const std::vector<CutPoint> cuts = cut_points(run);
+  for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
+    if (cut->accumulated_macs < cut->total_macs) break;
+    ends.push_back(cut->tensor);
+  }
+  return ends;
+}
+
+// What mixes all channels at the end, a Softmax or a response normalisation, follows the merge.
+ShardWalks walk_channels(const Graph& run, const StageSpec& stage) {
+  std::optional<std::string> problem;
+  for (const std::string& end : channel_ends(run)) {
+    ShardWalks walks = walk_channels_of(run, end, stage);
+    auto failed = walk_problem(run, walks, ShardKind::kChannel);
+    if (!failed) return walks;
+    if (!problem) problem = std::move(failed);
+  }
+  throw Error(ErrorKind::kUnsupported, *problem);
 }
 
 // How many regions each of `rows` rows has.
@@ -144,7 +165,7 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
   const Box whole = whole_box(run, output_of(run));
   if (whole.size() < 2)
     throw Error(ErrorKind::kUnsupported, output_of(run) + " has no rows to be cut");
-  const OutputAxes axes = output_axes(run);
+  const OutputAxes axes = axes_of(run, output_of(run));
   const std::size_t row_axis = axes.row;
   const std::size_t column_axis = axes.column;
   const std::size_t shards = stage.shares.size();
@@ -153,6 +174,8 @@ ShardWalks walk_regions(const Graph& run, const StageSpec& stage) {
     rows = static_cast<std::size_t>(stage.rows);
   else if (shards > 3 && row_axis != column_axis)
     rows = static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(shards))));
+  if (stage.rows == 0 && row_axis != column_axis)
+    rows = std::min(rows, static_cast<std::size_t>(whole[row_axis].end));
   if (rows > shards || (rows < shards && row_axis == column_axis))
     throw Error(ErrorKind::kInvalid, fmt::format("{} shards do not make {} rows", shards, rows));
   ShardWalks walks{.walks = {}, .row_sizes = row_sizes(shards, rows)};
@@ -319,7 +342,7 @@ void merge_sums(Graph& merge, const ShardWalks& walks, const std::vector<std::st
 
 Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   const std::string& tensor = walks.walks.front().tensor;
-  // A sum is followed by what is left of the run.
+  // The merge is followed by what is left of the run.
   Graph merge = tensor == output_of(run)
                     ? empty_like(run)
                     : extract_subgraph(run, {&tensor, 1}, std::vector<std::string>{output_of(run)});
@@ -334,8 +357,8 @@ Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   std::vector<Node> suffix = std::move(merge.nodes);
   merge.nodes.clear();
   switch (kind) {
-    case ShardKind::kChannel: add_concat(merge, pieces, output_axes(run).channel, tensor); break;
-    case ShardKind::kSpatial: merge_regions(merge, walks, output_axes(run), pieces, tensor); break;
+    case ShardKind::kChannel: add_concat(merge, pieces, axes_of(run, tensor).channel, tensor); break;
+    case ShardKind::kSpatial: merge_regions(merge, walks, axes_of(run, tensor), pieces, tensor); break;
     default: merge_sums(merge, walks, pieces, tensor);
   }
   merge.nodes.insert(merge.nodes.end(), std::make_move_iterator(suffix.begin()),
@@ -356,8 +379,8 @@ ShardWalks walk_shards(const Graph& run, const StageSpec& stage) {
     case ShardKind::kSpatial: walks = walk_regions(run, stage); break;
     case ShardKind::kInput: walks = walk_sums(run, stage); break;
   }
-  for (const BoxWalk& walk : walks.walks) refuse_unruled(walk, stage.kind);
-  refuse_repeated_work(run, walks, stage.kind);
+  if (const auto problem = walk_problem(run, walks, stage.kind))
+    throw Error(ErrorKind::kUnsupported, *problem);
   return walks;
 }
 
