@@ -72,7 +72,8 @@ Table agreement_table(const std::vector<NamedResults>& experiments) {
       if (!row.confirmed && !row.real_failure.empty()) ++missing;
     }
     if (missing > 0)
-      table.notes.push_back(fmt::format("{}: {} more plans were not run", experiment.name, missing));
+      table.notes.push_back(
+          fmt::format("{}: {} more plans were not run", experiment.name, missing));
     if (rows.empty()) continue;
     table.rows.push_back(row_of(experiment.name, rows));
     all.insert(all.end(), rows.begin(), rows.end());

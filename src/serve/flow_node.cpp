@@ -126,6 +126,11 @@ bool FlowNode::is_free_locked() const {
   return !options_.emulation.is_slowed() && running_ == 0 && queue_.empty();
 }
 
+bool FlowNode::is_deployed_locked(const std::shared_ptr<const Deployment>& deployment) const {
+  const auto found = deployments_.find(deployment->id);
+  return found != deployments_.end() && found->second == deployment;
+}
+
 // A part that runs faster than another thread wakes up is run where its last input came
 // (`may_run_here`).
 void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
@@ -146,6 +151,11 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
   std::vector<Job> here;
   {
     const std::lock_guard lock(mutex_);
+    if (!is_deployed_locked(deployment)) {
+      // Undeployed while the frame was under way: nobody waits for it.
+      ++counters_.late;
+      return;
+    }
     relay_locked(header.key, deployment, arrival.origin, budget_end);
     Merge::Ready ready;
     switch (merge_.offer(merge_key(header.key, part_index), header.key.attempt, slot,

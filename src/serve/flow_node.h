@@ -173,8 +173,8 @@ class FlowNode {
     std::shared_ptr<ReturnPath> origin;
     Trailer trailer;
     std::vector<std::uint8_t> next;
-    // Answers, acknowledgements and refusals that have come of them.
-    std::size_t ended = 0;
+    // Its source was sent an answer or a refusal, and needs no other.
+    bool over = false;
     Seconds expires{0};
     // While jobs still hand the frame on, what comes back already waits here, so that the report
     // is whole.
@@ -199,15 +199,19 @@ class FlowNode {
   void arrive(const std::shared_ptr<const Deployment>& deployment, const FrameHeader& header,
               Arrival arrival, bool may_run_here);
   bool is_free_locked() const;
+  // Whether the node still has it, and no other in its place.
+  bool is_deployed_locked(const std::shared_ptr<const Deployment>& deployment) const;
   void enqueue_locked(Job job);
   Job job_locked(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
                  Merge::Ready ready);
+  // Of a plan that is deployed.
   Relay& relay_locked(const FrameKey& key, const std::shared_ptr<const Deployment>& deployment,
                       const std::shared_ptr<ReturnPath>& origin, Seconds budget_end);
   static void refuse(const Deployment* deployment, const FrameHeader& header, ReturnPath& origin,
                      std::uint16_t machine, const std::string& why, const Trailer& trailer = {});
   void open_relay(Job& job, std::uint8_t machine);
   void close_relay(Job& job);
+  void end_relay(const FrameKey& key);
   void acknowledge_others(Job& job);
   void forget_relays_locked();
   std::uint32_t budget_left_us(Seconds budget_end) const;

@@ -42,7 +42,9 @@ void FlowNode::pass_back(FlowMessage message, std::int64_t on_air) {
       found->second.parked.emplace_back(std::move(message), on_air);
       return;
     }
-    if (message.header.type != FrameType::kTensor) ++found->second.ended;
+    // An acknowledgement is of one branch: the same machine may still have others.
+    const FrameType type = message.header.type;
+    if (type == FrameType::kAnswer || type == FrameType::kRefusal) found->second.over = true;
     relay = found->second;
     // Reported once.
     found->second.trailer = {};
@@ -78,6 +80,8 @@ FlowNode::Relay& FlowNode::relay_locked(const FrameKey& key,
 
 void FlowNode::open_relay(Job& job, std::uint8_t machine) {
   const std::lock_guard lock(mutex_);
+  // What was undeployed while it ran gets no relay any more: that would keep it, with its weights.
+  if (!is_deployed_locked(job.deployment)) return;
   Relay& relay = relay_locked(job.header.key, job.deployment, job.origin, job.budget_end);
   if (!std::exchange(job.handing_on, true)) ++relay.handing_on;
   if (std::ranges::find(relay.next, machine) == relay.next.end()) relay.next.push_back(machine);
@@ -90,13 +94,20 @@ void FlowNode::close_relay(Job& job) {
   {
     const std::lock_guard lock(mutex_);
     const auto found = relays_.find({key.source, key.epoch, key.frame, key.attempt});
-    if (found == relays_.end()) return;
+    // Gone with its plan, or of another plan that took its place.
+    if (found == relays_.end() || found->second.deployment != job.deployment) return;
     found->second.trailer.append(job.trailer);
     job.trailer = {};
     if (--found->second.handing_on == 0) parked = std::exchange(found->second.parked, {});
     forget_relays_locked();
   }
   for (auto& [message, on_air] : parked) pass_back(std::move(message), on_air);
+}
+
+void FlowNode::end_relay(const FrameKey& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = relays_.find({key.source, key.epoch, key.frame, key.attempt});
+  if (found != relays_.end()) found->second.over = true;
 }
 
 void FlowNode::forget_relays_locked() {
@@ -117,7 +128,7 @@ void FlowNode::lost(const std::string& machine, const std::string& why) {
         return relay.deployment->machines[next] == machine;
       };
       const auto hit = std::ranges::find_if(relay.next, is_machine);
-      if (hit == relay.next.end() || relay.ended >= relay.next.size()) {
+      if (hit == relay.next.end() || relay.over) {
         ++entry;
         continue;
       }

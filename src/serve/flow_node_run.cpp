@@ -282,6 +282,7 @@ void FlowNode::send_answer(Job& job, std::uint16_t index, const Tensor& tensor, 
   parcel.message = std::move(message);
   parcel.trailer = std::exchange(job.trailer, {});
   ++counters_.answers;
+  end_relay(job.header.key);
   job.origin->send(&deployment, std::move(parcel));
 }
 

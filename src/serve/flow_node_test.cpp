@@ -238,6 +238,59 @@ TEST(FlowNode, FramesOnTheirWayByALostMachineAreRefused) {
   EXPECT_EQ(rig.left->parcels().size(), 1u) << "once";
 }
 
+// What the next machine sends back of frame 7.
+FlowMessage sent_back(FrameType type) {
+  FlowMessage message = number(9, 5, 7);
+  message.header.type = type;
+  if (type != FrameType::kAnswer) message.payload = {};
+  return message;
+}
+
+TEST(FlowNode, AFrameWhoseBranchWasAcknowledgedIsStillRefused) {
+  Rig rig(merge_deployment(std::nullopt, false));
+  rig.give(number(1, 2, 7), rig.left);
+  rig.give(number(2, 3, 7), rig.right);
+  ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+  rig.node.pass_back(sent_back(FrameType::kAck), 0);
+  ASSERT_EQ(rig.left->wait_for(1).size(), 1u);
+  rig.node.lost("next", "is silent");
+  const auto parcels = rig.left->parcels();
+  ASSERT_EQ(parcels.size(), 2u) << "the machine may still have other branches of it";
+  EXPECT_EQ(parcels[0].message.header.type, FrameType::kAck);
+  EXPECT_EQ(parcels[1].message.header.type, FrameType::kRefusal);
+}
+
+TEST(FlowNode, AFrameThatWasAnsweredOrRefusedIsNotRefusedAgain) {
+  for (const FrameType end : {FrameType::kAnswer, FrameType::kRefusal}) {
+    SCOPED_TRACE(to_string(end));
+    Rig rig(merge_deployment(std::nullopt, false));
+    rig.give(number(1, 2, 7), rig.left);
+    rig.give(number(2, 3, 7), rig.right);
+    ASSERT_TRUE(eventually([&] { return rig.hops.sent().size() == 1; }));
+    rig.node.pass_back(sent_back(end), 0);
+    ASSERT_EQ(rig.left->wait_for(1).size(), 1u);
+    rig.node.lost("next", "is silent");
+    EXPECT_EQ(rig.left->parcels().size(), 1u);
+  }
+}
+
+TEST(FlowNode, APlanThatIsUndeployedWhileItRunsIsLetGo) {
+  ManualClock clock;
+  FakeHops hops;
+  const auto from = std::make_shared<FakeReturn>(false);
+  FlowNode* running = nullptr;
+  const auto undeploy = [&running](const HeldPart&, Seconds) { running->undeploy({1, 1}); };
+  FlowNode node({.on_run = undeploy}, hops, clock);
+  running = &node;
+  auto deployment = merge_deployment(std::nullopt, false);
+  const std::weak_ptr<const Deployment> weak = deployment;
+  node.deploy(std::move(deployment));
+  node.receive({.message = number(1, 2, 7), .tensor = {}, .trailer = {}}, from);
+  node.receive({.message = number(2, 3, 7), .tensor = {}, .trailer = {}}, from);
+  ASSERT_TRUE(eventually([&] { return hops.sent().size() == 1; })) << "it runs to its end";
+  EXPECT_TRUE(eventually([&] { return weak.expired(); })) << "with its weights";
+}
+
 TEST(FlowNode, AnOptionalInputIsReplacedByZerosAndTheAnswerSaysSo) {
   Rig rig(merge_deployment(Seconds{0.1}, true));
   rig.give(number(6, 2, 7), rig.left);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "core/error.h"
@@ -14,6 +15,11 @@
 
 namespace isthmus {
 namespace {
+
+// A source whose heartbeats, ten in a second, have not come for so long has ended.
+constexpr Seconds kSilence{0.5};
+// For streams to close, and heartbeats to be missed.
+constexpr Seconds kEndingLimit{1};
 
 std::uint64_t random_instance() {
   std::random_device device;
@@ -89,28 +95,52 @@ v1::GreetReply AgentMachine::greet(const v1::GreetRequest& request) const {
   return reply;
 }
 
+// The streams of a source's own machine end with it. Those of other machines stay open until they
+// are told that its plans are over, which a source that was killed does not do: they count only as
+// long as its heartbeats come.
+bool AgentMachine::is_running_locked(std::uint16_t source, const Instance& run) const {
+  const auto streams = streams_of_.find(source);
+  if (streams == streams_of_.end() || streams->second.empty()) return false;
+  if (clock_.now() - run.heard < kSilence) return true;
+  const auto is_own = [&](const auto& stream) { return stream.second == run.machine; };
+  return std::ranges::any_of(streams->second, is_own);
+}
+
 // A source that was started anew takes its number over from the run before, unless that is still
 // sending.
 void AgentMachine::take_over(const v1::DeployRequest& request) {
   const auto source = static_cast<std::uint16_t>(request.source());
-  std::vector<DeploymentId> old;
+  bool anew = false;
   {
     std::unique_lock lock(mutex_);
     Instance& instance = sources_[source];
-    if (instance.number != request.source_instance() && instance.number != 0) {
-      // The stream of a run that has just ended may still be closing.
-      const auto is_over = [&] { return streams_of_[source].empty(); };
-      if (!stream_ended_.wait_for(lock, Seconds{1}, is_over))
-        throw Error(ErrorKind::kInvalid,
-                    "source number " + std::to_string(source) +
-                        " is in use by another source: choose another (isthmus run --source-id)");
-      for (const auto& deployment : node_.deployments())
-        if (deployment->id.source == source) old.push_back(deployment->id);
-    }
+    anew = instance.number != request.source_instance() && instance.number != 0;
+    // The stream of a run that has just ended may still be closing.
+    const auto is_over = [&] { return !is_running_locked(source, instance); };
+    if (anew && !stream_ended_.wait_for(lock, kEndingLimit, is_over))
+      throw Error(ErrorKind::kInvalid,
+                  "source number " + std::to_string(source) +
+                      " is in use by another source: choose another (isthmus run --source-id)");
     instance.number = request.source_instance();
+    instance.machine = request.source_machine();
     note_links_locked(instance, request);
   }
-  for (const DeploymentId id : old) node_.undeploy(id);
+  if (!anew) return;
+  for (const auto& deployment : node_.deployments())
+    if (deployment->id.source == source) retire(deployment->id);
+  // The machines behind this one see by the end of its streams that the run is over.
+  drop_unused(source);
+}
+
+// No frame of it is worked on or waited for any more, and no credit is owed for one.
+void AgentMachine::retire(DeploymentId id) {
+  node_.undeploy(id);
+  std::vector<std::shared_ptr<StreamReturn>> streams;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [stream, opener] : streams_of_[id.source]) streams.push_back(stream);
+  }
+  for (const auto& stream : streams) stream->settle(id);
 }
 
 void AgentMachine::note_links_locked(Instance& instance, const v1::DeployRequest& request) {
@@ -171,7 +201,7 @@ void AgentMachine::undeploy(const v1::UndeployRequest& request) {
     const auto known = sources_.find(source);
     if (known == sources_.end() || known->second.number != request.source_instance()) return;
   }
-  node_.undeploy({source, static_cast<std::uint16_t>(request.epoch())});
+  retire({source, static_cast<std::uint16_t>(request.epoch())});
   drop_unused(source);
 }
 
@@ -200,11 +230,16 @@ void AgentMachine::drop_unused(std::uint16_t source) {
   for (auto& peer : unused) close_and_wait(std::move(peer));
 }
 
-v1::HeartbeatReply AgentMachine::heartbeat(std::uint16_t source) const {
+v1::HeartbeatReply AgentMachine::heartbeat(std::uint16_t source) {
   v1::HeartbeatReply reply;
   reply.set_instance(instance_);
   reply.set_queued(static_cast<std::uint32_t>(node_.queued()));
   if (source == 0) return reply;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = sources_.find(source);
+    if (known != sources_.end()) known->second.heard = clock_.now();
+  }
   for (const auto& deployment : node_.deployments()) {
     if (deployment->id.source != source) continue;
     for (const DeployedPart& part : deployment->parts)

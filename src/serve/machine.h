@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +36,7 @@ class AgentMachine final : private NextHops {
   void undeploy(const v1::UndeployRequest& request);
   v1::StatsReply stats() const;
   // With what is measured of the parts of `source`, if it is not 0.
-  v1::HeartbeatReply heartbeat(std::uint16_t source) const;
+  v1::HeartbeatReply heartbeat(std::uint16_t source);
 
   // A stream that another machine opened.
   FlowHandlers accept(std::shared_ptr<FlowStream> stream, const std::string& machine);
@@ -68,6 +67,10 @@ class AgentMachine final : private NextHops {
   using PeerKey = std::pair<std::uint16_t, std::string>;
   struct Instance {
     std::uint64_t number = 0;
+    // What its cluster calls the source's own machine.
+    std::string machine;
+    // When the last heartbeat in the source's name came.
+    Seconds heard{0};
     std::map<std::string, LinkProfile> links;
     // By machine that is on a network with this one; the same for all on one.
     std::map<std::string, std::shared_ptr<EmulatedInterface>> interfaces;
@@ -81,7 +84,9 @@ class AgentMachine final : private NextHops {
   std::shared_ptr<EmulatedInterface> interface_to(std::uint16_t source,
                                                   const std::string& machine) const;
   void note_links_locked(Instance& instance, const v1::DeployRequest& request);
+  bool is_running_locked(std::uint16_t source, const Instance& run) const;
   void take_over(const v1::DeployRequest& request);
+  void retire(DeploymentId id);
   void connect_peers(const v1::DeployRequest& request, const Deployment& deployment);
   void drop_unused(std::uint16_t source);
   void count(const std::string& machine, std::int64_t in, std::int64_t out);
@@ -102,8 +107,8 @@ class AgentMachine final : private NextHops {
   std::vector<std::pair<PeerKey, std::shared_ptr<Peer>>> old_peers_;
   std::map<std::string, std::shared_ptr<HeldPart>> models_;
   std::map<std::string, Traffic> traffic_;
-  // Open streams by the source whose frames they bring.
-  std::map<std::uint16_t, std::set<const void*>> streams_of_;
+  // Open streams by the source whose frames they bring, with the machine that opened each.
+  std::map<std::uint16_t, std::map<std::shared_ptr<StreamReturn>, std::string>> streams_of_;
   std::condition_variable stream_ended_;
   FlowNode node_;
 };

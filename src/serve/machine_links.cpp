@@ -95,7 +95,6 @@ FlowHandlers AgentMachine::accept(std::shared_ptr<FlowStream> stream, const std:
     return std::make_shared<EmulatedLink>(link_to(source, machine), clock_, source);
   };
   auto way_back = std::make_shared<StreamReturn>(std::move(stream), options_.queue, link_of, cut_);
-  const void* identity = way_back.get();
   // One source's frames mostly: what belongs to it is looked up only when it changes.
   struct Sender {
     int source = -1;
@@ -103,13 +102,13 @@ FlowHandlers AgentMachine::accept(std::shared_ptr<FlowStream> stream, const std:
   };
   auto sender = std::make_shared<Sender>();
   return {.on_message =
-              [this, way_back, machine, sender, identity](FlowMessage message) {
+              [this, way_back, machine, sender](FlowMessage message) {
                 if (cut_) return;
                 const std::uint16_t source = message.header.key.source;
                 if (std::exchange(sender->source, source) != source) {
                   sender->interface = interface_to(source, machine);
                   const std::lock_guard lock(mutex_);
-                  streams_of_[source].insert(identity);
+                  streams_of_[source].try_emplace(way_back, machine);
                 }
                 const std::int64_t bytes = message_bytes(message);
                 count(machine, bytes, 0);
@@ -124,10 +123,10 @@ FlowHandlers AgentMachine::accept(std::shared_ptr<FlowStream> stream, const std:
                 });
               },
           .on_closed =
-              [this, way_back, machine, identity](const std::string&) {
+              [this, way_back, machine](const std::string&) {
                 count(machine, 0, way_back->sent_bytes());
                 const std::lock_guard lock(mutex_);
-                for (auto& [source, streams] : streams_of_) streams.erase(identity);
+                for (auto& [source, streams] : streams_of_) streams.erase(way_back);
                 stream_ended_.notify_all();
               }};
 }

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <map>
 #include <mutex>
 #include <thread>
@@ -73,7 +75,7 @@ class ThreeBoards : public ::testing::Test {
   std::map<std::uint32_t, int> answers;
   std::map<std::string, int> plans;
   std::atomic<bool> enough = false;
-  int submitted = 0;
+  std::atomic<int> submitted = 0;
   std::thread camera;
 };
 
@@ -170,6 +172,65 @@ TEST_F(ThreeBoards, ASourceThatDoesNotStartLeavesNoPlanBehind) {
   EXPECT_THROW(
       Source({over("a", "b")}, cluster, {.local_fallback = false, .connect_timeout = Seconds{0.5}}),
       Error);
+  EXPECT_EQ(AgentClient("a", agents["a"]->address(), {}).stats().parts_size(), 0);
+}
+
+TEST_F(ThreeBoards, ABoardThatIsNotThereAtTheBeginningIsPlannedAround) {
+  agents["b"].reset();
+  Source source({over("a", "b")}, cluster,
+                {.local_fallback = false,
+                 .connect_timeout = Seconds{0.5},
+                 .replan = [](const Statistics&, const std::set<std::string>& dead) {
+                   return dead.contains("b") ? std::optional(over("a", "c")) : std::nullopt;
+                 }});
+  EXPECT_EQ(source.ask({.input = noise_image(1)}).record.plan, "ac");
+}
+
+TEST_F(ThreeBoards, BoardsThatAreNotThereEitherArePlannedAroundToo) {
+  cluster.machines.push_back({.name = "d", .address = agents["c"]->address()});
+  cluster.machines[3].address = "127.0.0.1:1";
+  agents["b"].reset();
+  std::vector<std::set<std::string>> told;
+  Source source({over("a", "b")}, cluster,
+                {.local_fallback = false,
+                 .connect_timeout = Seconds{0.5},
+                 .replan = [&](const Statistics&, const std::set<std::string>& dead) {
+                   told.push_back(dead);
+                   return std::optional(over("a", dead.contains("c") ? "d" : "c"));
+                 }});
+  EXPECT_EQ(told, (std::vector<std::set<std::string>>{{"b"}, {"b", "c"}}));
+  EXPECT_EQ(source.ask({.input = noise_image(1)}).record.plan, "ad");
+}
+
+TEST_F(ThreeBoards, FramesThatWaitForAPlanGoOnWhenTheBoardIsBack) {
+  Source source(
+      {over("a", "b")}, cluster,
+      {.local_fallback = false, .replan = [](const Statistics&, const std::set<std::string>&) {
+         return std::optional<LoadedPlan>();
+       }});
+  EXPECT_EQ(source.ask({.input = noise_image(1)}).record.outcome, Outcome::kAnswered);
+  source.cut_link("b", true);
+  EXPECT_TRUE(eventually(
+      [&] { return std::ranges::count(source.trace().events, "dead", &TraceEvent::kind) > 0; }));
+  begin(source);
+  EXPECT_TRUE(eventually([&] { return submitted > 0; }));
+  source.cut_link("b", false);
+  EXPECT_TRUE(answered_by("ab")) << "their deadline is 20 s";
+  end(source);
+}
+
+TEST_F(ThreeBoards, ASourceWhosePlannerKnowsNoPlanAtTheBeginningDoesNotStart) {
+  agents["b"].reset();
+  const auto knows_none = [](const Statistics&, const std::set<std::string>&) {
+    return std::optional<LoadedPlan>();
+  };
+  try {
+    Source({over("a", "b")}, cluster,
+           {.local_fallback = false, .connect_timeout = Seconds{0.5}, .replan = knows_none});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(cluster.machine("b").address));
+  }
   EXPECT_EQ(AgentClient("a", agents["a"]->address(), {}).stats().parts_size(), 0);
 }
 

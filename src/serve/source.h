@@ -98,8 +98,8 @@ class Source {
  public:
   // Reaches and greets every machine that the ladder names, sends the blobs that they lack and
   // deploys all plans. Throws Error{kUnavailable} naming machine and address for one that cannot be
-  // reached or is of another version (unless another plan of the ladder can do without it), and
-  // what check_plan throws.
+  // reached or is of another version (unless another plan of the ladder, or one that
+  // SourceOptions::replan makes, can do without it), and what check_plan throws.
   Source(std::vector<LoadedPlan> ladder, const Cluster& cluster, SourceOptions options = {},
          const DeployProgress& progress = {});
   // Answers of frames still on their way are given up.

@@ -79,6 +79,7 @@ void Source::State::deploy_to(const std::string& machine, const Generation& gene
   for (const v1::DeployRequest& request : target->second.requests) client.deploy(request);
   const std::lock_guard lock(mutex);
   deployed_bytes[machine] = blobs + request_bytes(target->second);
+  remotes[machine].holds.insert(generation.first_epoch);
 }
 
 void Source::State::install(const std::shared_ptr<const Generation>& generation) {
@@ -95,8 +96,13 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
     taken_down = false;
     // Other parts take other times.
     first_time.reset();
-    for (auto& [machine, remote] : remotes) remote.times.clear();
+    for (auto& [machine, remote] : remotes) {
+      remote.times.clear();
+      // One that came back meanwhile was brought the old plans.
+      remote.ready = remote.ready && holds_current_locked(machine);
+    }
     resume_parked_locked(later);
+    changed.notify_all();
     timer_changed.notify_one();
   }
   for (const auto& action : later) action();
@@ -199,6 +205,8 @@ void Source::State::put_back() {
   {
     const std::lock_guard lock(mutex);
     taken_down = false;
+    for (auto& [machine, remote] : remotes)
+      remote.ready = remote.ready && holds_current_locked(machine);
     resume_parked_locked(later);
     timer_changed.notify_one();
   }
@@ -223,6 +231,7 @@ void Source::State::undeploy(const Generation& generation) {
     {
       const std::lock_guard lock(mutex);
       Remote& remote = remotes[machine];
+      remote.holds.erase(generation.first_epoch);
       if (remote.ready || (remote.peer && remote.peer->alive()))
         client = remote.client.get();
       else

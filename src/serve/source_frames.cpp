@@ -10,6 +10,8 @@ namespace {
 
 // What is answered here comes late rather than never, in however many parts it is.
 constexpr Seconds kNoDeadline{1e9};
+// Attempts are one byte on the wire.
+constexpr std::uint8_t kLastAttempt = 250;
 
 // What a busy machine may take to wake the right thread, twice.
 Seconds margin(Seconds deadline) { return std::min(Seconds{0.1}, deadline / 10); }
@@ -148,7 +150,7 @@ void Source::State::start_locked(std::uint32_t frame, InFlight& flight, Later& l
               .epoch = deployment->id.epoch},
       .route = wire_route(deployment->plan, flight.route.machine_of),
       .budget = remote ? flight.captured + flight.deadline - clock.now() : kNoDeadline,
-      .must_answer = !generation.local || !remote,
+      .must_answer = !remote,
       .input = flight.input.input,
       .prepare = flight.attempt == 0 ? flight.input.prepare : Seconds{0}};
   timer_changed.notify_one();
@@ -211,7 +213,7 @@ bool Source::State::park_locked(InFlight& flight) {
 void Source::State::resume_parked_locked(Later& later) {
   std::vector<std::uint32_t> frames;
   for (const auto& [frame, flight] : in_flight)
-    if (flight.parked) frames.push_back(frame);
+    if (flight.parked && flight.attempt < kLastAttempt) frames.push_back(frame);
   for (const std::uint32_t frame : frames) {
     InFlight& flight = in_flight.at(frame);
     flight.parked = false;
@@ -220,6 +222,14 @@ void Source::State::resume_parked_locked(Later& later) {
     ++flight.attempt;
     start_locked(frame, flight, later);
   }
+}
+
+bool Source::State::resume_if_possible_locked(Later& later) {
+  const auto is_parked = [](const auto& entry) { return entry.second.parked; };
+  if (std::ranges::none_of(in_flight, is_parked)) return false;
+  const Route route = admit_route(current->plans, situation_locked(), next_frame);
+  if (!taken_down && route.plan < current->plans.size()) resume_parked_locked(later);
+  return std::ranges::any_of(in_flight, is_parked);
 }
 
 }  // namespace isthmus

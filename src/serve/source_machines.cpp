@@ -6,6 +6,12 @@
 #include "serve/source_state.h"
 
 namespace isthmus {
+namespace {
+
+// Until a machine that answers, but did not take its plans, is brought them again.
+constexpr Seconds kRetryPause{5};
+
+}  // namespace
 
 AgentClient& Source::State::client_of(const std::string& machine) {
   const std::lock_guard lock(mutex);
@@ -121,34 +127,50 @@ void Source::State::lost(const std::string& machine, const std::string& why) {
   node->lost(machine, why);
 }
 
+bool Source::State::holds_current_locked(const std::string& machine) const {
+  const auto remote = remotes.find(machine);
+  return !current->machines.contains(machine) ||
+         (remote != remotes.end() && remote->second.holds.contains(current->first_epoch));
+}
+
 void Source::State::back(const std::string& machine, bool restarted) {
-  std::shared_ptr<const Generation> generation;
-  AgentClient* client = nullptr;
-  bool deployed = false;
   std::vector<v1::UndeployRequest> left_over;
+  AgentClient* client = nullptr;
   {
     const std::lock_guard lock(mutex);
     if (stopping || !current) return;
-    generation = current;
-    client = remotes.at(machine).client.get();
-    left_over = std::exchange(remotes.at(machine).left_over, {});
-    // What follows a plan that was taken down is brought to all machines.
-    deployed = taken_down || (!restarted && deployed_bytes.contains(machine));
+    Remote& remote = remotes.at(machine);
+    client = remote.client.get();
+    left_over = std::exchange(remote.left_over, {});
+    std::erase_if(left_over,
+                  [&](const auto& request) { return current->has_epoch(request.epoch()); });
+    if (restarted) remote.holds.clear();
   }
   try {
-    std::erase_if(left_over,
-                  [&](const auto& request) { return generation->has_epoch(request.epoch()); });
     if (!restarted) undeploy(*client, left_over);
-    if (!deployed) {
+    // Plans may change meanwhile. What follows a plan that was taken down is brought to all.
+    while (true) {
+      std::shared_ptr<const Generation> generation;
+      {
+        const std::lock_guard lock(mutex);
+        if (stopping) return;
+        if (taken_down || holds_current_locked(machine)) {
+          Remote& remote = remotes.at(machine);
+          remote.ready = remote.peer && remote.peer->alive();
+          if (!remote.ready) return;
+          event_locked("alive", machine, restarted ? "started anew" : "answers again");
+          timer_changed.notify_one();
+          replan_changed.notify_all();
+          return;
+        }
+        generation = current;
+      }
       client->greet(options.connect_timeout);
       deploy_to(machine, *generation, {});
     }
-    if (!becomes_ready(machine)) return;
-    const std::lock_guard lock(mutex);
-    event_locked("alive", machine, restarted ? "started anew" : "answers again");
-    timer_changed.notify_one();
   } catch (const Error& error) {
     const std::lock_guard lock(mutex);
+    remotes.at(machine).retry_at = clock.now() + kRetryPause;
     event_locked("refused", machine, error.what());
   }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/json.h"
+#include "core/log.h"
 #include "serve/source_state.h"
 #include "serve/wire.h"
 
@@ -14,9 +15,17 @@ void Source::State::note_report(const std::string& machine, const v1::HeartbeatR
   std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
   for (const v1::PartStatistics& part : reply.parts())
     parts.emplace(std::pair(part.epoch(), part.part()), from_wire(part));
-  const std::lock_guard lock(mutex);
-  if (const auto remote = remotes.find(machine); remote != remotes.end())
+  bool lacks_plans = false;
+  {
+    const std::lock_guard lock(mutex);
+    const auto remote = remotes.find(machine);
+    if (remote == remotes.end()) return;
     remote->second.parts = std::move(parts);
+    lacks_plans = current && !stopping && !remote->second.ready && remote->second.peer &&
+                  remote->second.peer->alive() && clock.now() >= remote->second.retry_at;
+  }
+  // It was not there at the beginning, or its plans did not reach it.
+  if (lacks_plans) back(machine, /*restarted=*/false);
 }
 
 const Deployment& Source::State::next_deployment_locked() const {
@@ -86,6 +95,23 @@ void Source::State::replan(std::unique_lock<std::mutex>& lock, const std::set<st
   }
   lock.lock();
   if (!failure.empty()) event_locked("refused", "", "another plan: " + failure);
+}
+
+void Source::State::plan_around(const Error& failure) {
+  std::unique_lock lock(mutex);
+  const auto works = [&] {
+    const Route route = admit_route(current->plans, {.dead = dead_locked(), .load = {}}, 0);
+    return route.plan < current->plans.size();
+  };
+  // A plan may need machines that nobody has asked yet, and that are not there either.
+  for (std::set<std::string> asked; !works() && asked != dead_locked();) {
+    asked = dead_locked();
+    event_locked("replan", "", std::string("no plan is left: ") + failure.what());
+    replan(lock, asked);
+  }
+  if (!works()) throw failure;
+  lock.unlock();
+  log_warning(failure.what());
 }
 
 void Source::State::rebalance() {

@@ -57,15 +57,23 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
   if (options.replan) rungs = ladder;
   const auto generation = make_generation(spec_for(std::move(ladder), 1), parts);
   try {
-    check(connect(*generation, progress));
+    const Connected connected = connect(*generation, progress);
+    if (connected.enough || !options.replan) check(connected);
     measure_local(*generation);
+    install(generation);
+    if (!connected.enough) plan_around(*connected.failure);
   } catch (...) {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    if (current && current != generation) undeploy(*current);
     undeploy(*generation);
     close_peers();
     throw;
   }
-  install(generation);
   timer = std::thread([this] { keep_time(); });
+  retirer = std::thread([this] { retire_drained(); });
   if (options.replan) rebalancer = std::thread([this] { rebalance(); });
 }
 
@@ -121,6 +129,7 @@ void Source::State::measure_local(const Generation& generation) {
 
 void Source::State::keep_time() {
   std::unique_lock lock(mutex);
+  bool parked = false;
   while (!ended) {
     std::optional<Seconds> next;
     for (const auto& [frame, flight] : in_flight)
@@ -140,23 +149,12 @@ void Source::State::keep_time() {
       lock.lock();
       continue;
     }
-    const auto idle = [&](const std::shared_ptr<const Generation>& generation) {
-      return std::ranges::none_of(
-          in_flight, [&](const auto& entry) { return entry.second.generation == generation; });
-    };
-    if (const auto old = std::ranges::find_if(draining, idle); old != draining.end()) {
-      const std::shared_ptr<const Generation> generation = std::move(*old);
-      draining.erase(old);
-      lock.unlock();
-      retire(generation);
-      lock.lock();
-      continue;
-    }
     // A machine that is avoided for a moment may be used again afterwards: waiting frames ask anew.
     Seconds pause = next ? *next - now : Seconds{0.5};
-    if (!waiting.empty()) pause = std::min(pause, Seconds{0.02});
+    if (!waiting.empty() || parked) pause = std::min(pause, Seconds{0.02});
     timer_changed.wait_for(lock, pause);
     Later later;
+    parked = resume_if_possible_locked(later);
     admit_waiting_locked(later);
     if (later.empty()) continue;
     lock.unlock();
@@ -165,9 +163,34 @@ void Source::State::keep_time() {
   }
 }
 
+// On a thread of its own: a machine that does not answer must delay no local answer.
+void Source::State::retire_drained() {
+  std::unique_lock lock(mutex);
+  const auto idle = [&](const std::shared_ptr<const Generation>& generation) {
+    return std::ranges::none_of(
+        in_flight, [&](const auto& entry) { return entry.second.generation == generation; });
+  };
+  while (!ended) {
+    const auto old = std::ranges::find_if(draining, idle);
+    if (old == draining.end()) {
+      changed.wait(lock);
+      continue;
+    }
+    const std::shared_ptr<const Generation> generation = std::move(*old);
+    draining.erase(old);
+    lock.unlock();
+    retire(generation);
+    lock.lock();
+  }
+}
+
 void Source::State::event_locked(const std::string& kind, const std::string& machine,
                                  const std::string& detail) {
-  trace.events.push_back({clock.now(), kind, machine, detail});
+  auto& events = trace.events;
+  const std::size_t kept = std::max<std::size_t>(options.trace_frames, 1);
+  if (events.size() >= 2 * kept)
+    events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(kept));
+  events.push_back({clock.now(), kind, machine, detail});
 }
 
 Trace Source::State::stop(Seconds limit) {
@@ -206,8 +229,10 @@ Trace Source::State::stop(Seconds limit) {
     generation = current;
     old = std::exchange(draining, {});
     timer_changed.notify_all();
+    changed.notify_all();
   }
   if (timer.joinable()) timer.join();
+  if (retirer.joinable()) retirer.join();
   for (const auto& action : later) action();
   if (generation) old.push_back(generation);
   for (const auto& one : old) retire(one);

@@ -64,6 +64,10 @@ struct Source::State final : public NextHops {
     std::vector<std::shared_ptr<Peer>> old_peers;
     // Answers heartbeats and has everything deployed.
     bool ready = false;
+    // The plans that are deployed on it, by their generation's first epoch.
+    std::set<std::uint16_t> holds;
+    // Answers, but did not take its plans: not asked again until then.
+    Seconds retry_at{0};
     // Refused or broken off a moment ago: not used until then.
     Seconds avoid_until{0};
     // What the last frames took on it without their waiting, for the choice between replicas.
@@ -79,6 +83,7 @@ struct Source::State final : public NextHops {
   // From the first deployment to the end, and what is due meanwhile (source_state.cpp).
   void measure_local(const Generation& generation);
   void keep_time();
+  void retire_drained();
   void event_locked(const std::string& kind, const std::string& machine, const std::string& detail);
   Trace stop(Seconds limit);
 
@@ -94,7 +99,10 @@ struct Source::State final : public NextHops {
   void retry_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
   // Whether the frame may wait for another plan.
   bool park_locked(InFlight& flight);
+  // Under the current plans.
   void resume_parked_locked(Later& later);
+  // The same if they can be used; whether any frame waits after all.
+  bool resume_if_possible_locked(Later& later);
   Situation situation_locked() const;
   Seconds local_time_locked() const;
 
@@ -127,6 +135,8 @@ struct Source::State final : public NextHops {
   void lost(const std::string& machine, const std::string& why);
   void back(const std::string& machine, bool restarted);
   bool becomes_ready(const std::string& machine);
+  // Whether it runs the current plans or has no part in them.
+  bool holds_current_locked(const std::string& machine) const;
   std::set<std::string> dead_locked() const;
   void close_peers();
   Sent send(const Deployment& deployment, std::uint8_t machine, FlowMessage message,
@@ -177,6 +187,9 @@ struct Source::State final : public NextHops {
   // Why it should be asked again; empty if it should not. Notes that it is.
   std::string reason_to_replan_locked(Asked& asked) const;
   void replan(std::unique_lock<std::mutex>& lock, const std::set<std::string>& dead);
+  // Another plan at once, for the machines that were reached at the beginning; throws `failure`
+  // where the planner knows none.
+  void plan_around(const Error& failure);
   void rebalance();
   void stop_rebalancing();
 
@@ -227,6 +240,7 @@ struct Source::State final : public NextHops {
   // server delays them.
   std::unique_ptr<FlowNode> local_node;
   std::thread timer;
+  std::thread retirer;
   std::mutex joining;
   std::thread rebalancer;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace isthmus {
 
@@ -28,14 +29,38 @@ void StreamReturn::grant(const EdgeKey& key) {
   stream_->send(to_message(credit));
 }
 
+void StreamReturn::settle(DeploymentId id) {
+  std::vector<Credit> credits;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(owed_, [&](const auto& owed) {
+      if (owed.first.deployment != id) return false;
+      credits.push_back({.key = owed.first, .count = owed.second});
+      return true;
+    });
+  }
+  for (const Credit& credit : credits) stream_->send(to_message(credit));
+}
+
+// Looked up without the lock: the lookup takes locks under which credits are granted here.
+void StreamReturn::find_link(std::uint16_t source) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (link_) return;
+  }
+  auto link = link_of_(source);
+  const std::lock_guard lock(mutex_);
+  if (!link_) link_ = std::move(link);
+}
+
 void StreamReturn::send(const Deployment* deployment, Parcel parcel) {
   if (cut_) return;
   FlowMessage message = std::move(parcel.message);
   const Trailer& trailer = parcel.trailer;
   if (!trailer.spans.empty() || !trailer.bytes.empty() || !trailer.missing.empty())
     put_trailer(message, trailer);
+  if (deployment != nullptr) find_link(deployment->id.source);
   const std::lock_guard lock(mutex_);
-  if (!link_ && deployment != nullptr) link_ = link_of_(deployment->id.source);
   const std::int64_t bytes = message_bytes(message);
   sent_bytes_ += bytes;
   if (!link_ || !link_->shaped()) {

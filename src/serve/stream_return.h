@@ -26,10 +26,15 @@ class StreamReturn final : public ReturnPath {
   bool is_local() const override { return false; }
   void send(const Deployment* deployment, Parcel parcel) override;
   void grant(const EdgeKey& key) override;
+  // Grants at once what is owed for a plan that is not deployed any more, so that neither end
+  // counts it for ever.
+  void settle(DeploymentId id);
   void close() { stream_->close(); }
   std::int64_t sent_bytes() const { return sent_bytes_; }
 
  private:
+  void find_link(std::uint16_t source);
+
   const std::shared_ptr<FlowStream> stream_;
   const int window_;
   const LinkOf link_of_;

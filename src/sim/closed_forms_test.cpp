@@ -88,6 +88,64 @@ TEST(ClosedForm, SpreadsFramesInProportionToSpeed) {
               0.02);
 }
 
+// Frames of which the machine has run the part.
+std::int64_t frames_on(const Trace& trace, const std::string& machine, const std::string& part) {
+  return std::ranges::count_if(trace.frames, [&](const FrameRecord& frame) {
+    return std::ranges::any_of(frame.spans, [&](const Span& span) {
+      return span.kind == SpanKind::kRun && span.machine == machine && span.what == part;
+    });
+  });
+}
+
+// A board's time is that of all parts of a frame, and a frame is there once, with however many
+// parts.
+TEST(ClosedForm, SpreadsFramesByTheWorkOfAllTheirParts) {
+  TinyPlans tiny;
+  tiny.machine("camera");
+  tiny.machine("fast");
+  tiny.machine("slow", 2.5);
+  tiny.network(1e12, 0);
+  tiny.part("glue", {"fast", "slow"}, 0, Placement::kSpread);
+  tiny.part("work", {"fast", "slow"}, 0.1, Placement::kSpread);
+  tiny.edge("input:x->glue:x", 100);
+  tiny.edge("glue:y->work:x", 100);
+  tiny.edge("work:y->answer:y", 100);
+  tiny.plan.deadline = Seconds{100};
+  // Before the first answer the boards take turns. Two in flight: frame 1 is on the slow board to
+  // 0.25 s. From then on the other is on the fast board whenever a new one comes, which would take
+  // 0.2 s there and 0.25 s on the slow board.
+  //
+  // Four: frames 1 and 3 are on the slow board to 0.5 s. Then it has one at any time, since a
+  // fourth on the fast board would take 0.4 s, a third 0.3 s, and a second on the slow one 0.5 s.
+  // To 4 s it gets 15 more, one every 0.25 s. The fast board got frames 0 and 2, another at 0.25 s,
+  // and 40, one every 0.1 s; the last two of the 62 follow there.
+  struct Case {
+    int in_flight;
+    std::int64_t slow;
+  };
+  for (const Case& c : {Case{.in_flight = 2, .slow = 1}, Case{.in_flight = 4, .slow = 17}}) {
+    SCOPED_TRACE(c.in_flight);
+    const Trace trace = play(tiny, {.frames = 62, .max_in_flight = c.in_flight});
+    EXPECT_EQ(frames_on(trace, "slow", "work"), c.slow);
+    EXPECT_EQ(frames_on(trace, "fast", "work"), 62 - c.slow);
+  }
+}
+
+// Every frame has it, whichever replica it takes.
+TEST(ClosedForm, SpreadsFramesWhateverElseAReplicaRuns) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b"}) tiny.machine(name);
+  tiny.network(1e12, 0);
+  tiny.part("work", {"a", "b"}, 0.125, Placement::kSpread);
+  tiny.part("rest", {"a"}, 0.25);
+  tiny.edge("input:x->work:x", 100);
+  tiny.edge("work:y->rest:x", 100);
+  tiny.edge("rest:y->answer:y", 100);
+  const Trace trace = play(tiny, {.frames = 40, .max_in_flight = 1});
+  EXPECT_EQ(frames_on(trace, "a", "work"), 20);
+  EXPECT_EQ(frames_on(trace, "b", "work"), 20);
+}
+
 TEST(ClosedForm, HasTheThroughputOfAllReplicas) {
   for (const int replicas : {1, 2, 5, 12}) {
     SCOPED_TRACE(replicas);

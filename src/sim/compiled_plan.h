@@ -45,6 +45,10 @@ struct CompiledPart {
   // By ordinal: seconds that swapping adds to a run.
   std::vector<double> swap;
 
+  // A route names which of its machines a frame takes.
+  bool is_chosen() const {
+    return placement == Placement::kSpread || placement == Placement::kStandby;
+  }
   std::uint32_t counters() const {
     return placement == Placement::kRace ? static_cast<std::uint32_t>(machines.size()) : 1;
   }

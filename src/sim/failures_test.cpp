@@ -102,6 +102,33 @@ TEST(Simulate, LosesFramesOnlyWhereItMayNotAnswerLocally) {
       10, 1);
 }
 
+// As the runtime without another plan: no place is kept for what nobody can answer.
+TEST(Simulate, LosesAFrameWithoutARouteAtOnce) {
+  TinyPlans tiny = camera_and_server();
+  tiny.chain({"server"}, {0.01}, payload(1000));
+  tiny.plan.deadline = Seconds{10};
+  SimOptions options{
+      .frames = 40, .rate = 10, .live = true, .max_in_flight = 2, .local_fallback = false};
+  // Frame 15 is on the server; it is used again at 3.01.
+  options.events = {{.time = Seconds{1.525}, .kind = SimEventKind::kKill, .machine = "server"},
+                    {.time = Seconds{2.01}, .kind = SimEventKind::kReturn, .machine = "server"}};
+  for (const FrameRecord& frame : play(tiny, options).frames) {
+    SCOPED_TRACE(frame.key.frame);
+    const bool lost = frame.key.frame >= 15 && frame.key.frame <= 30;
+    EXPECT_EQ(frame.outcome, lost ? Outcome::kLost : Outcome::kAnswered);
+    EXPECT_EQ(frame.plan, "chain");
+    EXPECT_EQ(frame.reason, lost ? "server is gone" : "");
+  }
+  // An offline source gives the next frame the place at once: three are lost when the news comes.
+  options = {.frames = 6, .max_in_flight = 3, .local_fallback = false};
+  options.events = {{.time = Seconds{0.01}, .kind = SimEventKind::kKill, .machine = "server"}};
+  const Trace trace = play(tiny, options);
+  for (const FrameRecord& frame : trace.frames) {
+    EXPECT_EQ(frame.outcome, Outcome::kLost);
+    EXPECT_NEAR(frame.captured.count(), frame.key.frame < 3 ? 0 : 0.03, 1e-9);
+  }
+}
+
 TEST(Simulate, AnswersLateFramesLocally) {
   // The tail takes longer than the deadline leaves.
   TinyPlans tiny = camera_and_server();

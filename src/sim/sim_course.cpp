@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "sim/simulator.h"
 
@@ -9,9 +10,11 @@ namespace isthmus {
 void Simulator::find_spreads() {
   std::map<std::vector<std::uint32_t>, std::uint32_t> lists;
   spreads_.resize(plans_.size());
+  choosing_.resize(plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     for (std::uint32_t p = 0; p < plans_[i].parts.size(); ++p) {
       const CompiledPart& part = plans_[i].parts[p];
+      if (part.placement == Placement::kStandby) choosing_[i].push_back(p);
       if (part.placement != Placement::kSpread) continue;
       const auto [known, fresh] =
           lists.try_emplace(part.machines, static_cast<std::uint32_t>(replicas_.size()));
@@ -19,14 +22,18 @@ void Simulator::find_spreads() {
       if (fresh) {
         const std::vector<std::optional<Seconds>> idle(part.machines.size(), Seconds{0});
         replicas_.emplace_back(idle);
+        // The runtime knows no load of the source's own machine, which counts as idle.
         for (std::uint32_t place = 0; place < part.machines.size(); ++place)
-          nodes_[part.machines[place]].replica_of.push_back({list, place});
+          if (part.machines[place] != source_)
+            nodes_[part.machines[place]].replica_of.push_back({list, place});
       }
       const auto spread = std::ranges::find(spreads_[i], list, &Spread::list);
-      if (spread == spreads_[i].end())
+      if (spread == spreads_[i].end()) {
         spreads_[i].push_back({list, {p}});
-      else
+        choosing_[i].push_back(p);
+      } else {
         spread->parts.push_back(p);
+      }
     }
   }
 }
@@ -65,7 +72,7 @@ Route Simulator::route_of(const Course& course) const {
   Route route{.plan = course.plan, .machine_of = {}, .reason = course.reason};
   const auto& parts = plans_[course.plan].parts;
   for (std::size_t i = 0; i < parts.size(); ++i)
-    if (parts[i].placement == Placement::kSpread || parts[i].placement == Placement::kStandby)
+    if (parts[i].is_chosen())
       route.machine_of[parts[i].name] = nodes_[parts[i].machines[course.ordinal[i]]].machine->name;
   return route;
 }
@@ -77,27 +84,58 @@ Situation Simulator::situation() const {
   return situation;
 }
 
-void Simulator::note_course(const Course& course, int change) {
-  const auto& parts = plans_[course.plan].parts;
-  for (const Spread& spread : spreads_[course.plan]) {
-    const std::uint32_t part = spread.parts.front();
-    Node& node = nodes_[parts[part].machines[course.ordinal[part]]];
-    node.in_flight += change * static_cast<int>(spread.parts.size());
+// Each of its machines counts a frame once, however many of its parts are there.
+void Simulator::join_replicas(Attempt& attempt) {
+  const CompiledPlan& plan = plan_of(attempt);
+  const std::vector<std::uint32_t>& choosing = choosing_[attempt.course.plan];
+  attempt.work.assign(choosing.empty() ? 0 : plan.stands, {});
+  for (const std::uint32_t p : choosing) {
+    const std::uint32_t ordinal = attempt.course.ordinal[p];
+    if (std::exchange(work_at(attempt, plan.parts[p], ordinal).chosen, true)) continue;
+    Node& node = nodes_[plan.parts[p].machines[ordinal]];
+    ++node.in_flight;
     note_load(node);
   }
 }
 
-void Simulator::note_time(std::uint32_t machine, double duration) {
-  Node& node = nodes_[machine];
-  if (node.replica_of.empty()) return;
+// What an answered frame took is remembered. Of the first that is answered it is, as in the
+// runtime, the time of the machine whose name comes first.
+void Simulator::leave_replicas(Attempt& attempt, bool answered) {
+  const CompiledPlan& plan = plan_of(attempt);
+  const Node* first = nullptr;
+  for (const std::uint32_t p : choosing_[attempt.course.plan]) {
+    const std::uint32_t ordinal = attempt.course.ordinal[p];
+    Work& work = work_at(attempt, plan.parts[p], ordinal);
+    if (!std::exchange(work.chosen, false)) continue;
+    const std::uint32_t machine = plan.parts[p].machines[ordinal];
+    Node& node = nodes_[machine];
+    --node.in_flight;
+    // A frame that left by an exit was not there.
+    if (answered && work.time > 0 && machine != source_) {
+      note_time(node, Seconds{work.time});
+      if (!first_time_ && (first == nullptr || node.machine->name < first->machine->name))
+        first = &node;
+    }
+    note_load(node);
+  }
+  if (first == nullptr) return;
+  first_time_ = first->times.front();
+  for (const Node& each : nodes_) note_load(each);
+}
+
+void Simulator::note_work(const Core& done) {
+  Attempt& attempt = attempts_[done.job.attempt];
+  if (attempt.work.empty()) return;
+  const auto part = static_cast<std::size_t>(done.job.part);
+  work_at(attempt, plan_of(attempt).parts[part], done.job.ordinal).time += done.work;
+}
+
+void Simulator::note_time(Node& node, Seconds work) {
   if (node.times.empty()) node.times.reserve(kRememberedTimes);
   if (node.times.size() < kRememberedTimes)
-    node.times.emplace_back(duration);
+    node.times.push_back(work);
   else
-    node.times[node.next_time++ % kRememberedTimes] = Seconds{duration};
-  if (first_time_) return note_load(node);
-  first_time_ = Seconds{duration};
-  for (const Node& each : nodes_) note_load(each);
+    node.times[node.next_time++ % kRememberedTimes] = work;
 }
 
 Seconds Simulator::load_of(const Node& node) const {

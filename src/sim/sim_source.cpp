@@ -86,7 +86,11 @@ std::uint32_t Simulator::new_attempt() {
 }
 
 void Simulator::launch(std::uint32_t frame, const Course& course) {
-  if (course.plan >= ladder_.size() && !options_.local_fallback) return;
+  if (course.plan >= ladder_.size() && !options_.local_fallback) {
+    trace_.frames[frame].plan = ladder_.back().name;
+    trace_.frames[frame].reason = course.reason;
+    return finish(frame, nullptr, Outcome::kLost);
+  }
   const std::uint32_t slot = new_attempt();
   Attempt& attempt = attempts_[slot];
   const CompiledPlan& plan = plans_[course.plan];
@@ -102,7 +106,7 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   attempt.answers = plan.answers;
   attempt.missing.clear();
   attempt.older = std::exchange(frames_[frame].attempt, slot);
-  note_course(attempt.course, +1);
+  join_replicas(attempt);
   local_pending_ += attempt.course.plan == ladder_.size();
   if (use_credits_) take_credits(attempt, plan.admission_edges, source_);
   enqueue(source_, {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
@@ -119,10 +123,12 @@ void Simulator::retry(std::uint32_t attempt) {
   const CompiledPlan& plan = plan_of(attempts_[attempt]);
   const double deadline = options_.deadline ? options_.deadline->count() : plan.deadline;
   const Seconds left{frames_[frame].captured + deadline - now_};
+  // The machines of the failed attempt count the frame until it has another.
+  const Course next =
+      course_of(retry_route(ladder_, situation(), frame, failed, left, local_time_now()));
   frames_[frame].attempt = attempts_[attempt].older;
-  release(attempt);
-  launch(frame,
-         course_of(retry_route(ladder_, situation(), frame, failed, left, local_time_now())));
+  release(attempt, false);
+  launch(frame, next);
 }
 
 void Simulator::local_due(std::uint32_t frame) {
@@ -167,16 +173,16 @@ void Simulator::finish(std::uint32_t frame, const Attempt* by, Outcome outcome) 
   usual_bytes_ = record.bytes.size();
   for (std::uint32_t slot = std::exchange(state.attempt, kNone); slot != kNone;
        slot = attempts_[slot].older)
-    release(slot);
+    release(slot, outcome == Outcome::kAnswered && by == &attempts_[slot]);
   if (outcome == Outcome::kDropped) return;
   --in_flight_;
   admit_waiting();
 }
 
 // What is on its way for it, or waits, finds another generation and is nothing any more.
-void Simulator::release(std::uint32_t slot) {
+void Simulator::release(std::uint32_t slot, bool answered) {
   Attempt& attempt = attempts_[slot];
-  note_course(attempt.course, -1);
+  leave_replicas(attempt, answered);
   local_pending_ -= attempt.course.plan == ladder_.size();
   for (const Slot& each : attempt.slots)
     if (each.credit != kNone) events_.push(now_, {.what = What::kCredit, .a = each.credit});

@@ -175,14 +175,22 @@ bool Simulator::can_begin(const Job& job) {
 void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job) {
   Node& node = nodes_[machine];
   const std::vector<Piece>& pieces = pieces_of(job, machine);
+  const CompiledPlan& plan = plan_of(attempts_[job.attempt]);
+  // What a machine runs for every frame, whichever replica has it, tells none from another.
+  const bool chosen = job.part >= 0 && plan.parts[static_cast<std::size_t>(job.part)].is_chosen();
   double duration = 0;
-  for (const Piece& piece : pieces) duration += piece.duration;
-  node.cores[core] = {.job = job, .busy = true, .start = now_, .end = now_ + duration, .sent = 0};
+  double work = 0;
+  for (const Piece& piece : pieces) {
+    duration += piece.duration;
+    if (chosen || piece.kind != SpanKind::kRun) work += piece.duration;
+  }
+  node.cores[core] = {
+      .job = job, .busy = true, .start = now_, .end = now_ + duration, .work = work, .sent = 0};
   ++node.busy;
   schedule(machine, core, pieces);
   if (!use_credits_ || job.part < 0) return;
   Attempt& attempt = attempts_[job.attempt];
-  const CompiledPart& part = plan_of(attempt).parts[static_cast<std::size_t>(job.part)];
+  const CompiledPart& part = plan.parts[static_cast<std::size_t>(job.part)];
   take_credits(attempt, part.out_edges, machine);
 }
 
@@ -221,9 +229,7 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
     if (done.job.part >= 0) {
-      const auto part = static_cast<std::size_t>(done.job.part);
-      if (plan_of(attempts_[done.job.attempt]).parts[part].placement == Placement::kSpread)
-        note_time(machine, done.end - done.start);
+      note_work(done);
       if (use_credits_) return_credits(done.job);
     }
     send_rest(done.job, machine, done.sent);

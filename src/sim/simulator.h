@@ -80,6 +80,13 @@ class Simulator {
     std::string reason;
   };
 
+  // What a frame takes on one machine without its waiting, for the choice between replicas.
+  struct Work {
+    // The machine was chosen for the frame, and counts it.
+    bool chosen = false;
+    double time = 0;
+  };
+
   // A frame's way along one course. Slots are used again; the generation tells an old event.
   struct Attempt {
     std::uint32_t generation = 0;
@@ -95,6 +102,8 @@ class Simulator {
     std::vector<Slot> slots;
     // By counter of a part: inputs still missing.
     std::vector<Awaited> awaited;
+    // By stand; empty where the plan leaves no choice.
+    std::vector<Work> work;
     std::int32_t answers = 0;
     std::vector<std::string> missing;
   };
@@ -133,6 +142,8 @@ class Simulator {
     bool busy = false;
     double start = 0;
     double end = 0;
+    // What of it counts for the choice between replicas.
+    double work = 0;
     // Messages handed over so far.
     int sent = 0;
   };
@@ -161,8 +172,8 @@ class Simulator {
     bool cut = false;
     std::uint32_t generation = 0;
     std::uint32_t outage = 0;
-    // For the choice between replicas: frames that are to come or there, the last times, and where
-    // it stands in the lists of replicas.
+    // For the choice between replicas: frames that are to come or there, what the last that were
+    // answered took, and where it stands in the lists of replicas.
     int in_flight = 0;
     std::vector<Seconds> times;
     std::size_t next_time = 0;
@@ -215,7 +226,7 @@ class Simulator {
   void local_due(std::uint32_t frame);
   void answer(std::uint32_t attempt, std::uint32_t edge);
   void finish(std::uint32_t frame, const Attempt* by, Outcome outcome);
-  void release(std::uint32_t attempt);
+  void release(std::uint32_t attempt, bool answered);
   std::uint32_t new_attempt();
 
   // sim_course.cpp
@@ -225,8 +236,10 @@ class Simulator {
   Course local_course(const std::string& reason) const;
   Route route_of(const Course& course) const;
   Situation situation() const;
-  void note_course(const Course& course, int change);
-  void note_time(std::uint32_t machine, double duration);
+  void join_replicas(Attempt& attempt);
+  void leave_replicas(Attempt& attempt, bool answered);
+  void note_work(const Core& done);
+  static void note_time(Node& node, Seconds work);
   Seconds load_of(const Node& node) const;
   void note_load(const Node& node);
   void note_dead(std::uint32_t machine, bool dead);
@@ -265,6 +278,9 @@ class Simulator {
   const CompiledPlan& plan_of(const Attempt& attempt) const { return plans_[attempt.course.plan]; }
   const CompiledCosts& costs_of(const Attempt& attempt) const {
     return plans_[attempt.course.plan].costs_of(attempt.frame);
+  }
+  Work& work_at(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal) const {
+    return attempt.work[plan_of(attempt).stand_of[part.sites[ordinal]]];
   }
 
   const SimOptions& options_;
@@ -314,9 +330,12 @@ class Simulator {
   bool newest_is_known_ = false;
   // By plan.
   std::vector<std::vector<Spread>> spreads_;
+  // By plan: parts on whose machines a course decides, one for each of `spreads_` and all that are
+  // standby.
+  std::vector<std::vector<std::uint32_t>> choosing_;
   // The loads of each list of replicas.
   std::vector<LeastLoaded> replicas_;
-  // On its replica, of the first frame that was there.
+  // On its replica, of the first frame that was answered.
   std::optional<Seconds> first_time_;
   Trace trace_;
   // Memory that is used again.
