@@ -96,9 +96,8 @@ BoardRow row_from_json(Fields fields) {
     row.answer_difference = maybe(fields, "answer_relative_difference");
     row.real_failure = fields.string("real_failure", "");
     if (fields.has("real"))
-      row.confirmed =
-          BoardConfirmation{.played = measurement_from_json(fields.object("played")),
-                            .real = measurement_from_json(fields.object("real"))};
+      row.confirmed = BoardConfirmation{.played = measurement_from_json(fields.object("played")),
+                                        .real = measurement_from_json(fields.object("real"))};
   }
   fields.finish();
   return row;

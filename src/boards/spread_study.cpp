@@ -136,8 +136,7 @@ SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
   return result;
 }
 
-NetworkUnderStudy study_for_boards(Graph graph, const std::string& model,
-                                   const std::string& name) {
+NetworkUnderStudy study_for_boards(Graph graph, const std::string& model, const std::string& name) {
   NetworkUnderStudy network = study_network(std::move(graph), model, name);
   for (const NamedValue& input : network.graph.inputs)
     if (input.value.dtype != DType::kF32)
@@ -254,8 +253,7 @@ SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
 
 }  // namespace
 
-bool can_be_made(const Graph& graph, const PipelineProblem& problem,
-                 const PipelinePlan& pipeline) {
+bool can_be_made(const Graph& graph, const PipelineProblem& problem, const PipelinePlan& pipeline) {
   return !impossible_stage(graph, problem, pipeline);
 }
 

@@ -95,9 +95,9 @@ using PlanPipeline =
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
 // what was estimated, as long as that makes it better (`request.rounds`). Where the plan has shards
 // it does the same without any (`request.without_shards`), and where few machines would have
-// replicas and no shards without replicas, and takes what is faster. Where a machine's measured parts
-// need more memory than it has, shares being rounded to channels, it plans again with less. Throws
-// what `plan` throws, and Error{kUnsupported} for a plan that does not fit all the same.
+// replicas and no shards without replicas, and takes what is faster. Where a machine's measured
+// parts need more memory than it has, shares being rounded to channels, it plans again with less.
+// Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all the same.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known);

@@ -151,8 +151,8 @@ TEST(SpreadNetwork, KeepsToUnequalMemories) {
     cluster.machines[1].memory = kRuntimeBytes + least;
     Profile profile;
     const SpreadResult result = spread_network(network, cluster, {.runs = 1}, profile);
-    EXPECT_FALSE(memory_problem(result.plan.plan, costs_of(result.plan.plan, "camera", profile),
-                                cluster))
+    EXPECT_FALSE(
+        memory_problem(result.plan.plan, costs_of(result.plan.plan, "camera", profile), cluster))
         << least;
   }
 }

@@ -315,9 +315,9 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
     const std::string short_name = std::filesystem::path(name).stem().string();
     const NetworkUnderStudy network =
         study_for_boards(options.load(model), model,
-                      short_name.starts_with("zoo:") ? short_name.substr(4) : short_name);
-    bool layers = scenario.layers && std::ranges::count(before.layers, network.name,
-                                                        &BoardLayer::model) == 0;
+                         short_name.starts_with("zoo:") ? short_name.substr(4) : short_name);
+    bool layers =
+        scenario.layers && std::ranges::count(before.layers, network.name, &BoardLayer::model) == 0;
     for (const std::string& codec : scenario.codecs)
       for (const int boards : scenario.counts) {
         // Measures the network, which rows that are there do not need.

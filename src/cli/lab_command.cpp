@@ -71,8 +71,7 @@ void run(const LabArgs& args) {
   if (!args.data.empty())
     throw Error(ErrorKind::kInvalid,
                 "--data is for scenarios with boards; elsewhere each network names its own");
-  if (args.resume)
-    throw Error(ErrorKind::kInvalid, "--resume is for scenarios with boards");
+  if (args.resume) throw Error(ErrorKind::kInvalid, "--resume is for scenarios with boards");
   LabOptions options = lab_options(args.folder, args.command());
   options.threads = args.threads;
   const LabResults results = run_lab(scenario, options);

@@ -56,8 +56,9 @@ void report_training(const ReportArgs& args) {
 
 void report_lab(const ReportArgs& args) {
   if (args.folders.size() > 1)
-    throw Error(ErrorKind::kInvalid, "only results of trainings, or of boards, are reported together; " +
-                                         args.folders[0] + " has no metrics.json");
+    throw Error(ErrorKind::kInvalid,
+                "only results of trainings, or of boards, are reported together; " +
+                    args.folders[0] + " has no metrics.json");
   if (args.markdown) {
     const fs::path file = fs::path(args.folders.front()) / "results.json";
     fmt::print("{}", lab_markdown(results_from_json(read_document(file), file.string()),

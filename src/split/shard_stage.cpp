@@ -47,8 +47,7 @@ std::optional<std::string> walk_problem(const Graph& run, const ShardWalks& walk
     for (const auto& [tensor, asked] : asked_of(walk)) {
       const Box whole = whole_box(run, tensor);
       if (asked != whole && walk.held.at(tensor) == whole)
-        return fmt::format("{} is made whole for every piece of it by {}", tensor,
-                           to_string(kind));
+        return fmt::format("{} is made whole for every piece of it by {}", tensor, to_string(kind));
     }
   return std::nullopt;
 }
@@ -93,8 +92,7 @@ OutputAxes axes_of(const Graph& run, const std::string& tensor) {
 
 ShardWalks walk_channels_of(const Graph& run, const std::string& tensor, const StageSpec& stage) {
   const Box whole = whole_box(run, tensor);
-  if (whole.empty())
-    throw Error(ErrorKind::kUnsupported, tensor + " has no channels to be cut");
+  if (whole.empty()) throw Error(ErrorKind::kUnsupported, tensor + " has no channels to be cut");
   const std::size_t axis = axes_of(run, tensor).channel;
   const std::int64_t extent = whole[axis].end;
   check_extent(tensor, extent, axis + 1 == whole.size() ? "feature" : "channel",
@@ -357,8 +355,12 @@ Graph merge_of(const Graph& run, const ShardWalks& walks, ShardKind kind) {
   std::vector<Node> suffix = std::move(merge.nodes);
   merge.nodes.clear();
   switch (kind) {
-    case ShardKind::kChannel: add_concat(merge, pieces, axes_of(run, tensor).channel, tensor); break;
-    case ShardKind::kSpatial: merge_regions(merge, walks, axes_of(run, tensor), pieces, tensor); break;
+    case ShardKind::kChannel:
+      add_concat(merge, pieces, axes_of(run, tensor).channel, tensor);
+      break;
+    case ShardKind::kSpatial:
+      merge_regions(merge, walks, axes_of(run, tensor), pieces, tensor);
+      break;
     default: merge_sums(merge, walks, pieces, tensor);
   }
   merge.nodes.insert(merge.nodes.end(), std::make_move_iterator(suffix.begin()),
