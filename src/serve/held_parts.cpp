@@ -46,6 +46,11 @@ std::shared_ptr<HeldPart> HeldParts::find_locked(const std::string& hash) const 
   return found == parts_.end() ? nullptr : found->second.lock();
 }
 
+std::shared_ptr<HeldPart> HeldParts::find(const std::string& hash) const {
+  const std::lock_guard lock(mutex_);
+  return find_locked(hash);
+}
+
 std::int64_t HeldParts::weight_bytes_locked() const {
   std::int64_t bytes = 0;
   for (const auto& [hash, weak] : parts_)

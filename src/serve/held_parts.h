@@ -31,6 +31,9 @@ class HeldParts {
   std::shared_ptr<HeldPart> hold(const std::string& name, const std::string& hash,
                                  const Graph& graph, std::int64_t memory);
 
+  // Null unless it is held.
+  std::shared_ptr<HeldPart> find(const std::string& hash) const;
+
   // Who feeds the part. With the second source its batch is tried: if it is free, frames that wait
   // together run together.
   void feed(const std::shared_ptr<HeldPart>& part, std::uint16_t source);

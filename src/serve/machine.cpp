@@ -170,6 +170,10 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   const FindBlob find = [this](const std::string& hash) { return blobs_.get(hash); };
   spec.table = find;
   for (const v1::EdgeTensor& edge : request.edges()) spec.edges.push_back(from_wire(edge));
+  // What the run before had makes room, but for the parts that this one runs, too.
+  std::vector<std::shared_ptr<HeldPart>> kept;
+  for (const auto& [part, hash] : request.bundles()) kept.push_back(parts_.find(hash));
+  take_over(request);
   {
     const ReleasedPages released(blobs_);
     for (const auto& [part, hash] : request.bundles())
@@ -181,7 +185,6 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
                                              std::to_string(deployment->largest_message()) +
                                              " bytes; agents take at most " +
                                              std::to_string(kMaxMessageBytes));
-  take_over(request);
   for (const DeployedPart& part : deployment->parts)
     if (part.held) parts_.feed(part.held, deployment->id.source);
   connect_peers(request, *deployment);

@@ -43,6 +43,27 @@ TEST(TakeOver, ASourceThatWasKilledHasItsNumberAgainOnEveryMachine) {
   }
 }
 
+TEST(TakeOver, WhatAKilledSourceLeftMakesRoomForAnotherPlan) {
+  const auto big = [](std::uint64_t seed) {
+    GraphBuilder net("big", {.seed = seed});
+    const std::string x = net.input("x", {-1, 1000});
+    net.output(net.gemm(x, 1000, "scores"));
+    Partition partition{.name = "big", .parts = {{"all", net.build()}}};
+    partition.edges = {{"", "x", "all", "x"}, {"all", "scores", "", "scores"}};
+    PlanInput input;
+    input.tensor = "x";
+    input.shape = {1, 1000};
+    return place(partition, {{"all", "b0"}}, {}, input);
+  };
+  const auto agents = start_agents(1);
+  Cluster cluster = boards(agents);
+  // For 4 MB of weights, not for 8.
+  cluster.machines[1].memory = 7'000'000;
+  kill_source(std::make_unique<Source>(std::vector{big(1)}, cluster, SourceOptions{.id = 1}),
+              cluster);
+  EXPECT_NO_THROW(Source({big(2)}, cluster, {.id = 1, .local_fallback = false}));
+}
+
 TEST(TakeOver, ASecondSourceOfOneNumberTakesNoMachineFromTheFirst) {
   const auto agents = start_agents(2);
   Source first({sharded(0)}, boards(agents), {.id = 1});
