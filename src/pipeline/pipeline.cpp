@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pipeline/coarse.h"
+#include "pipeline/enumeration.h"
 #include "pipeline/no_plan.h"
 #include "pipeline/polish.h"
 #include "pipeline/procedure.h"
@@ -68,6 +69,7 @@ PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluste
     consider(search_throughput(problem, cluster));
     if (!best || cluster.machines.size() <= kFewMachines)
       consider_reuse(problem, cluster, consider);
+    consider(fastest_of_all(problem, cluster, best ? std::optional(best->period) : std::nullopt));
   }
   if (!best) explain_no_plan(PipelineCosts(problem, cluster));
   consider(best_single_machine(problem, cluster, objective));

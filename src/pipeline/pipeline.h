@@ -130,7 +130,8 @@ PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& clus
 // The best plan found of single stages, replicas and shards (pipeline/search.cpp,
 // pipeline/latency_search.cpp). A machine may serve several stages: for the latency that is
 // searched for; for the throughput, of at most kFewMachines, plans found otherwise are improved by
-// it (pipeline/polish.h), and the plan for the latency is taken where nothing else fits.
+// it (pipeline/polish.h), the plan for the latency is taken where nothing else fits, and of a
+// problem so small that it has few plans all are looked at (pipeline/enumeration.h).
 //
 // Throws Error{kUnsupported} if there is none: it names a layer that no machine can hold, not even
 // in shards, with what it would need, two machines without a link if links are all that is missing,

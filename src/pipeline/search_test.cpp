@@ -15,9 +15,6 @@ struct Comparison {
   std::uint64_t seeds = 60;
   // Of these, at least.
   int possible = 30;
-  // Which part of them may be more than 2 % behind, and by how much.
-  double behind = 0;
-  double most_behind = 1.02;
 };
 
 bool serves_twice(const PipelinePlan& plan) {
@@ -28,11 +25,9 @@ bool serves_twice(const PipelinePlan& plan) {
   return false;
 }
 
-// The plan found is at most 2 % behind the best of all, or in as many cases as said at most so much
-// more, and there is one if there is any.
+// The plan found is at most 2 % behind the best of all, and there is one if there is any.
 void expect_near_brute_force(const Comparison& comparison) {
   int possible = 0;
-  int behind = 0;
   for (std::uint64_t seed = 0; seed < comparison.seeds; ++seed) {
     SCOPED_TRACE(seed);
     PipelineCase small = random_case(seed, comparison.cases);
@@ -54,14 +49,12 @@ void expect_near_brute_force(const Comparison& comparison) {
       const double ratio = comparison.objective == PipelineObjective::kThroughput
                                ? plan.period / best->period
                                : plan.latency / best->latency;
-      EXPECT_LE(ratio, comparison.most_behind);
-      behind += ratio > 1.02;
+      EXPECT_LE(ratio, 1.02);
     } catch (const Error& error) {
       ADD_FAILURE() << error.what();
     }
   }
   EXPECT_GE(possible, comparison.possible);
-  EXPECT_LE(behind, comparison.behind * possible);
 }
 
 TEST(PlanPipeline, IsWithinTwoPercentOfTheHighestThroughput) {
@@ -83,21 +76,13 @@ TEST(PlanPipeline, IsWithinTwoPercentWhereLinksAreMissing) {
   expect_near_brute_force({.cases = {.missing_links = 0.3}, .possible = 20});
 }
 
-// The search gives a machine one stage; what it finds is improved by giving machines more, step by
-// step, which is not exact.
-TEST(PlanPipeline, IsSeldomFarBehindWhereMachinesMayServeSeveralStages) {
+TEST(PlanPipeline, IsWithinTwoPercentWhereMachinesMayServeSeveralStages) {
   const EnumerationOptions all{.reuse = true};
+  expect_near_brute_force({.cases = {.units = 4, .machines = 3}, .all = all});
   expect_near_brute_force(
-      {.cases = {.units = 4, .machines = 3}, .all = all, .behind = 0.1, .most_behind = 1.25});
-  expect_near_brute_force({.cases = {.units = 4, .machines = 3, .most_weight_bytes = 300e6},
-                           .all = all,
-                           .behind = 0.1,
-                           .most_behind = 1.25});
-  expect_near_brute_force({.cases = {.units = 4, .machines = 3, .missing_links = 0.3},
-                           .all = all,
-                           .possible = 20,
-                           .behind = 0.1,
-                           .most_behind = 1.25});
+      {.cases = {.units = 4, .machines = 3, .most_weight_bytes = 300e6}, .all = all});
+  expect_near_brute_force(
+      {.cases = {.units = 4, .machines = 3, .missing_links = 0.3}, .all = all, .possible = 20});
 }
 
 // A search over groups of units; the pipelines of single boards are found exactly.
