@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/clock.h"
 #include "core/tensor.h"
 #include "graph/graph.h"
 
@@ -19,6 +20,8 @@ struct EngineOptions {
   // Bytes that weights, shared ones included, and the engine's arena may take; 0 is no limit. A run
   // that needs more throws Error{kUnsupported}.
   std::int64_t memory_limit = 0;
+  // How long such a run waits first for outputs of earlier runs that somebody still keeps.
+  Seconds patience{0};
   // The runtime's own graph optimisations. Off to compare node by node.
   bool optimise = true;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 #include <thread>
 
 #include "core/error.h"
@@ -224,6 +225,26 @@ TEST(EngineMemory, ARunPastTheLimitIsAnErrorAndTheNextOneWorks) {
   EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
   EXPECT_THAT(error.what(), HasSubstr("memory limit of"));
   EXPECT_EQ(tensor_difference(before[0], engine->run({&one, 1})[0]), 0);
+}
+
+TEST(EngineMemory, ARunWaitsForOutputsThatSomebodyKeeps) {
+  const Graph graph = parse_graph_text("net (float[N] x) => (float[N] y) { y = Neg(x) }");
+  const Tensor x(DType::kF32, {100'000});
+  const auto engine = make_engine(graph, {.memory_limit = 1 << 20, .patience = Seconds{60}});
+  auto first = engine->run({&x, 1});
+  auto second = engine->run({&x, 1});
+  auto third = std::async(std::launch::async, [&] { return engine->run({&x, 1}); });
+  first.clear();
+  EXPECT_EQ(third.get().size(), 1U);
+  // Not where nobody keeps any.
+  const Tensor large(DType::kF32, {300'000});
+  second.clear();
+  EXPECT_THROW(engine->run({&large, 1}), Error);
+  // Nor for ever.
+  const auto hasty = make_engine(graph, {.memory_limit = 1 << 20, .patience = Seconds{0.01}});
+  const auto kept = hasty->run({&x, 1});
+  const auto more = hasty->run({&x, 1});
+  EXPECT_THROW(hasty->run({&x, 1}), Error);
 }
 
 TEST(EngineMemory, WhatIsKeptOfTheOutputsCountsUntilItIsLetGo) {

@@ -63,10 +63,26 @@ void MemoryBudget::charge(std::int64_t bytes) {
   std::int64_t held = held_.load(std::memory_order_relaxed);
   do {
     if (bytes > limit_ - held)
-      throw BudgetExceeded("memory limit of " + format_bytes(static_cast<double>(limit_)) +
+      throw BudgetExceeded(std::string(kMemoryLimit) + " " +
+                           format_bytes(static_cast<double>(limit_)) +
                            " exceeded: " + format_bytes(static_cast<double>(held)) + " held, " +
                            format_bytes(static_cast<double>(bytes)) + " more wanted");
   } while (!held_.compare_exchange_weak(held, held + bytes, std::memory_order_relaxed));
+}
+
+void MemoryBudget::release(std::int64_t bytes) {
+  held_ -= bytes;
+  if (waiting_ == 0) return;
+  const std::lock_guard lock(mutex_);
+  released_.notify_all();
+}
+
+bool MemoryBudget::wait_for_less(std::int64_t held, Seconds limit) {
+  std::unique_lock lock(mutex_);
+  ++waiting_;
+  const bool less = released_.wait_for(lock, limit, [&] { return held_ < held; });
+  --waiting_;
+  return less;
 }
 
 MemoryBudget::Use::Use(MemoryBudget* budget) : previous_(current_budget) {

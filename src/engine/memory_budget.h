@@ -1,12 +1,20 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "core/clock.h"
 
 struct OrtEnv;
 
 namespace isthmus {
+
+// How the message of a refused charge begins.
+inline constexpr std::string_view kMemoryLimit = "memory limit of";
 
 // Counts the bytes that one engine holds (weights, activations, outputs that somebody still keeps)
 // and refuses to pass a limit. ONNX Runtime knows one allocator per process; ours charges each
@@ -23,7 +31,9 @@ class MemoryBudget {
 
   // Throws std::bad_alloc with a message that names the numbers; nothing is charged then.
   void charge(std::int64_t bytes);
-  void release(std::int64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+  void release(std::int64_t bytes);
+  // Waits until less than `held` bytes are held; whether that came true within `limit`.
+  bool wait_for_less(std::int64_t held, Seconds limit);
 
   // Makes a budget current on this thread for as long as it lives; null is no budget.
   class Use {
@@ -40,6 +50,9 @@ class MemoryBudget {
  private:
   const std::int64_t limit_;
   std::atomic<std::int64_t> held_{0};
+  std::atomic<int> waiting_{0};
+  std::mutex mutex_;
+  std::condition_variable released_;
 };
 
 // Makes the charging allocator known to the environment; sessions take it with

@@ -117,7 +117,7 @@ class OrtEngine final : public Engine {
   // to messages while this constructor runs.
   OrtEngine(std::string_view bytes, const std::filesystem::path* file, std::string name,
             const Graph* graph, const EngineOptions& options, EngineWeights weights = {})
-      : name_(std::move(name)), weights_(std::move(weights)) {
+      : name_(std::move(name)), patience_(options.patience), weights_(std::move(weights)) {
     check(options, name_);
     if (options.memory_limit > 0) budget_ = std::make_shared<MemoryBudget>(options.memory_limit);
     const MemoryBudget::Use use(budget_.get());
@@ -142,6 +142,7 @@ class OrtEngine final : public Engine {
         session_ = open(/*prepack=*/false);
       }
       if (budget_) charge_weights_in_place();
+      if (budget_) idle_bytes_ = budget_->held();
       inputs_ = specs(session_.GetInputCount(), /*input=*/true);
       outputs_ = specs(session_.GetOutputCount(), /*input=*/false);
     } catch (const Ort::Exception& e) {
@@ -159,20 +160,19 @@ class OrtEngine final : public Engine {
   std::vector<Tensor> run(std::span<const Tensor> inputs) override {
     check_inputs(inputs);
     const MemoryBudget::Use use(budget_.get());
-    try {
-      std::vector<Ort::Value> values;
-      values.reserve(inputs.size());
-      for (const Tensor& tensor : inputs) values.push_back(wrap(tensor));
-      std::vector<Ort::Value> results =
-          session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values.data(), values.size(),
-                       output_names_.data(), output_names_.size());
-      std::vector<Tensor> tensors;
-      tensors.reserve(results.size());
-      for (std::size_t i = 0; i < results.size(); ++i)
-        tensors.push_back(unwrap(std::move(results[i]), outputs_[i].name));
-      return tensors;
-    } catch (const Ort::Exception& e) {
-      throw engine_error(e.what(), name_, nullptr);
+    const Seconds until = system_clock().now() + patience_;
+    while (true) {
+      const std::int64_t held = budget_ ? budget_->held() : 0;
+      std::string failure;
+      try {
+        return run_once(inputs);
+      } catch (const Ort::Exception& e) {
+        failure = e.what();
+      }
+      const bool lacked_memory = failure.find(kMemoryLimit) != std::string::npos;
+      if (!lacked_memory || held <= idle_bytes_ ||
+          !budget_->wait_for_less(held, until - system_clock().now()))
+        throw engine_error(failure, name_, nullptr);
     }
   }
 
@@ -186,6 +186,20 @@ class OrtEngine final : public Engine {
     std::shared_ptr<MemoryBudget> budget;
     Ort::Value value;
   };
+
+  std::vector<Tensor> run_once(std::span<const Tensor> inputs) {
+    std::vector<Ort::Value> values;
+    values.reserve(inputs.size());
+    for (const Tensor& tensor : inputs) values.push_back(wrap(tensor));
+    std::vector<Ort::Value> results =
+        session_.Run(Ort::RunOptions{nullptr}, input_names_.data(), values.data(), values.size(),
+                     output_names_.data(), output_names_.size());
+    std::vector<Tensor> tensors;
+    tensors.reserve(results.size());
+    for (std::size_t i = 0; i < results.size(); ++i)
+      tensors.push_back(unwrap(std::move(results[i]), outputs_[i].name));
+    return tensors;
+  }
 
   // Weights that were looked into and have no copy in the session are read where they are, too.
   void charge_weights_in_place() {
@@ -255,6 +269,9 @@ class OrtEngine final : public Engine {
   }
 
   std::string name_;
+  const Seconds patience_;
+  // Held while nothing runs and nobody keeps an output.
+  std::int64_t idle_bytes_ = 0;
   // Before the session, which reads them where they are.
   EngineWeights weights_;
   std::deque<Ort::Value> weight_values_;

@@ -106,6 +106,8 @@ void Heartbeat::watch(Pulse& pulse) {
       alive_ = true;
       on_change_(true, "", instance_);
     }
+    // The machine may just have been given plans, which takes long.
+    if (heard) answered = clock.now();
   } while (pause());
 }
 

@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -23,13 +25,41 @@ constexpr Seconds kAskLimit{30};
 
 struct AgentClient::Stub {
   std::unique_ptr<v1::Agent::Stub> agent;
+  std::mutex mutex;
+  bool broken_off = false;
+  std::set<grpc::ClientContext*> calls;
+};
+
+// One call that break_off() ends.
+class AgentClient::Call {
+ public:
+  Call(AgentClient& client, Seconds limit) : stub_(*client.stub_) {
+    prepare_call(context_, client.security_, limit);
+    const std::lock_guard lock(stub_.mutex);
+    if (stub_.broken_off) throw Error(ErrorKind::kUnavailable, client.who_ + ": broken off");
+    stub_.calls.insert(&context_);
+  }
+  ~Call() {
+    const std::lock_guard lock(stub_.mutex);
+    stub_.calls.erase(&context_);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  grpc::ClientContext* context() { return &context_; }
+
+ private:
+  Stub& stub_;
+  grpc::ClientContext context_;
 };
 
 AgentClient::AgentClient(const std::string& machine, std::string address, Security security)
     : who_(machine + " (" + address + ")"),
       address_(std::move(address)),
       security_(std::move(security)),
-      stub_(std::make_unique<Stub>(Stub{v1::Agent::NewStub(open_channel(address_, security_))})) {}
+      stub_(std::make_unique<Stub>()) {
+  stub_->agent = v1::Agent::NewStub(open_channel(address_, security_));
+}
 
 AgentClient::~AgentClient() = default;
 
@@ -38,10 +68,9 @@ v1::GreetReply AgentClient::greet(Seconds limit) {
   request.set_protocol(kProtocolVersion);
   request.set_version(std::string(kVersion));
   v1::GreetReply reply;
-  grpc::ClientContext context;
-  prepare_call(context, security_, limit);
-  context.set_wait_for_ready(true);
-  const grpc::Status status = stub_->agent->Greet(&context, request, &reply);
+  Call call(*this, limit);
+  call.context()->set_wait_for_ready(true);
+  const grpc::Status status = stub_->agent->Greet(call.context(), request, &reply);
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED)
     throw Error(ErrorKind::kUnavailable,
                 who_ + " cannot be reached: is an agent running there? (isthmus-agent --listen " +
@@ -58,9 +87,10 @@ std::int64_t AgentClient::send_blobs(
   v1::MissingBlobsRequest request;
   for (const auto& [hash, blob] : blobs) request.add_hashes(hash);
   v1::MissingBlobsReply reply;
-  grpc::ClientContext context;
-  prepare_call(context, security_, kAskLimit);
-  throw_if_failed(stub_->agent->MissingBlobs(&context, request, &reply), who_);
+  {
+    Call call(*this, kAskLimit);
+    throw_if_failed(stub_->agent->MissingBlobs(call.context(), request, &reply), who_);
+  }
   std::int64_t total = 0;
   for (const std::string& hash : reply.hashes())
     if (const auto blob = blobs.find(hash); blob != blobs.end())
@@ -79,10 +109,9 @@ std::int64_t AgentClient::send_blobs(
 
 void AgentClient::send_blob(const std::string& hash, const Blob& blob,
                             const std::function<void(std::int64_t)>& sent) {
-  grpc::ClientContext context;
-  prepare_call(context, security_, kDeployLimit);
+  Call call(*this, kDeployLimit);
   v1::PutBlobReply reply;
-  const auto writer = stub_->agent->PutBlob(&context, &reply);
+  const auto writer = stub_->agent->PutBlob(call.context(), &reply);
   v1::BlobChunk chunk;
   chunk.set_hash(hash);
   chunk.set_size(static_cast<std::int64_t>(blob.size()));
@@ -101,9 +130,8 @@ void AgentClient::send_blob(const std::string& hash, const Blob& blob,
 
 void AgentClient::deploy(const v1::DeployRequest& request) {
   v1::DeployReply reply;
-  grpc::ClientContext context;
-  prepare_call(context, security_, kDeployLimit);
-  throw_if_failed(stub_->agent->Deploy(&context, request, &reply), who_);
+  Call call(*this, kDeployLimit);
+  throw_if_failed(stub_->agent->Deploy(call.context(), request, &reply), who_);
 }
 
 void AgentClient::undeploy(const v1::UndeployRequest& request, Seconds limit) {
@@ -119,6 +147,12 @@ v1::StatsReply AgentClient::stats() {
   prepare_call(context, security_, kAskLimit);
   throw_if_failed(stub_->agent->Stats(&context, {}, &reply), who_);
   return reply;
+}
+
+void AgentClient::break_off() {
+  const std::lock_guard lock(stub_->mutex);
+  stub_->broken_off = true;
+  for (grpc::ClientContext* call : stub_->calls) call->TryCancel();
 }
 
 }  // namespace isthmus

@@ -33,11 +33,15 @@ class AgentClient {
   void deploy(const v1::DeployRequest& request);
   void undeploy(const v1::UndeployRequest& request, Seconds limit);
   v1::StatsReply stats();
+  // Ends what is under way, but for undeploy() and stats(), with Error{kUnavailable}, and all later
+  // calls of that kind.
+  void break_off();
 
   const std::string& address() const { return address_; }
 
  private:
   struct Stub;
+  class Call;
   void send_blob(const std::string& hash, const Blob& blob,
                  const std::function<void(std::int64_t)>& sent);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <future>
 
 #include "core/error.h"
 #include "serve/agent_client.h"
@@ -173,6 +174,16 @@ TEST(Agent, CutLinksLookLikeADeadMachineAndHeal) {
       [&] { return source.ask({.input = noise_image(1)}).record.outcome == Outcome::kAnswered; }));
   EXPECT_TRUE(std::ranges::any_of(source.trace().events,
                                   [](const TraceEvent& e) { return e.kind == "alive"; }));
+}
+
+TEST(AgentClient, EndsWhatIsBrokenOff) {
+  AgentClient client("pi", "127.0.0.1:1", {});
+  const Seconds began = system_clock().now();
+  auto greeting = std::async(std::launch::async, [&] { client.greet(Seconds{60}); });
+  client.break_off();
+  EXPECT_THROW(greeting.get(), Error);
+  EXPECT_THROW(client.greet(Seconds{60}), Error);
+  EXPECT_LT((system_clock().now() - began).count(), 30);
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ std::int64_t weight_bytes(const Graph& graph) {
   return bytes;
 }
 
+// For what a part has made of earlier frames to leave, where memory is short: several times a large
+// feature map on a slow link.
+constexpr Seconds kPatience{10};
+
 // Loading takes and frees blocks of the size of the weights several times over. While it goes on,
 // freed blocks go back to the system at once, so that they do not add up on a small board; what
 // remains goes back at its end.
@@ -86,7 +90,8 @@ std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::st
   part->name = name;
   part->hash = hash;
   part->weight_bytes = needed;
-  part->engine = make_engine(graph, {.threads = 1, .memory_limit = limit > 0 ? limit - taken : 0});
+  part->engine = make_engine(
+      graph, {.threads = 1, .memory_limit = limit > 0 ? limit - taken : 0, .patience = kPatience});
   parts_[hash] = part;
   return part;
 }

@@ -130,10 +130,13 @@ void Source::State::rebalance() {
   }
 }
 
+// Boards that are just given a plan, which may take minutes, are not waited for.
 void Source::State::stop_rebalancing() {
   {
     const std::lock_guard lock(mutex);
     rebalancing_over = true;
+    for (const auto& [machine, remote] : remotes)
+      if (remote.client) remote.client->break_off();
   }
   replan_changed.notify_all();
   changed.notify_all();
