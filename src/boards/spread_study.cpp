@@ -205,16 +205,27 @@ PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineP
 // Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
 bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluster, Cluster& tight) {
   bool any = false;
+  const std::set<std::string> used = machines_of(plan);
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
-    if (machine.memory <= 0 || machine.swap_bandwidth > 0 || machine.name == cluster.source)
-      continue;
+    if (machine.memory <= 0 || machine.swap_bandwidth > 0 || !used.contains(machine.name)) continue;
     const std::int64_t excess = memory_footprint(plan, costs, machine) - machine.memory;
     if (excess <= 0) continue;
     any = true;
     tight.machines[i].memory = std::max<std::int64_t>(1, tight.machines[i].memory - excess);
   }
   return any;
+}
+
+// Nothing where `make` throws kUnsupported: what it would make is not possible.
+template <typename Make>
+std::optional<SpreadResult> if_possible(const Make& make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    return std::nullopt;
+  }
 }
 
 SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
@@ -224,12 +235,17 @@ SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
   Cluster tight = cluster;
   std::optional<std::string> too_much;
   for (int i = 0; i < kTries; ++i) {
-    const PipelinePlan pipeline = possible_plan(network.graph, tight, problem, plan);
-    SpreadResult result = spread_as(network, cluster, request, problem, pipeline, known);
-    const Plan& made = result.plan.plan;
-    const PlanCosts costs = costs_of(made, cluster.source, known);
-    if (!take_excess(made, costs, cluster, tight)) return result;
-    too_much = memory_problem(made, costs, cluster);
+    const auto result_on = [&] {
+      const PipelinePlan pipeline = possible_plan(network.graph, tight, problem, plan);
+      return spread_as(network, cluster, request, problem, pipeline, known);
+    };
+    // With less memory than they have there may be none.
+    std::optional<SpreadResult> made = i == 0 ? std::optional(result_on()) : if_possible(result_on);
+    if (!made) break;
+    SpreadResult result = std::move(*made);
+    const PlanCosts costs = costs_of(result.plan.plan, cluster.source, known);
+    if (!take_excess(result.plan.plan, costs, cluster, tight)) return result;
+    too_much = memory_problem(result.plan.plan, costs, cluster);
   }
   throw Error(ErrorKind::kUnsupported,
               "no plan keeps to the machines' memory: " + too_much.value_or(""));
@@ -241,12 +257,15 @@ SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
   SpreadResult best = spread(network, cluster, request, problem, plan, known);
   // Units were measured one by one: without shards nothing was estimated.
   for (int round = 0; round < request.rounds && has_shards(best.pipeline); ++round) {
-    SpreadResult next = spread(
-        network, cluster, request,
-        with_measured_shards(best.problem, best.pipeline, part_times(best, known)), plan, known);
-    if (value_of(next.outcome, request.objective) >= value_of(best.outcome, request.objective))
+    auto next = if_possible([&] {
+      return spread(network, cluster, request,
+                    with_measured_shards(best.problem, best.pipeline, part_times(best, known)),
+                    plan, known);
+    });
+    if (!next ||
+        value_of(next->outcome, request.objective) >= value_of(best.outcome, request.objective))
       break;
-    best = std::move(next);
+    best = std::move(*next);
   }
   return best;
 }
@@ -261,23 +280,21 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known) {
   SpreadResult best = in_rounds(network, cluster, request, problem, plan, known);
-  const auto take_better = [&](SpreadResult other) {
-    if (value_of(other.outcome, request.objective) < value_of(best.outcome, request.objective))
-      best = std::move(other);
+  const auto take_better = [&](std::optional<SpreadResult> other) {
+    if (other &&
+        value_of(other->outcome, request.objective) < value_of(best.outcome, request.objective))
+      best = std::move(*other);
   };
   const bool measured_none = request.rounds > 0 && !has_shards(best.pipeline);
   // Shards are estimated, and may take more than was thought; other stages take what they took.
   if (request.rounds > 0 && request.without_shards && has_shards(best.pipeline)) {
     PipelineProblem whole = problem;
     whole.shards.clear();
-    try {
-      SpreadResult other = in_rounds(network, cluster, request, whole, plan, known);
-      other.problem.shards = best.problem.shards;
-      take_better(std::move(other));
-    } catch (const Error& error) {
-      // Memory may ask for shards.
-      if (error.kind() != ErrorKind::kUnsupported) throw;
-    }
+    // Memory may ask for shards.
+    auto other =
+        if_possible([&] { return in_rounds(network, cluster, request, whole, plan, known); });
+    if (other) other->problem.shards = best.problem.shards;
+    take_better(std::move(other));
   }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.
@@ -286,7 +303,8 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
     return best;
   PipelineProblem each_frame_everywhere = problem;
   each_frame_everywhere.replicas = false;
-  take_better(in_rounds(network, cluster, request, each_frame_everywhere, plan, known));
+  take_better(if_possible(
+      [&] { return in_rounds(network, cluster, request, each_frame_everywhere, plan, known); }));
   return best;
 }
 

@@ -248,7 +248,7 @@ class BoardCase {
   void confirm(BoardRow& row, const SpreadResult& result) const {
     const Seconds time = confirmation_time(scenario_, cluster_, result.plan.plan, result.outcome);
     if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
-      row.real_failure = fmt::format("not run: it would take {}, more than confirm_seconds allow",
+      row.real_failure = fmt::format("{}it would take {}, more than confirm_seconds allow", kNotRun,
                                      format_seconds(time.count()));
       return;
     }
@@ -298,6 +298,10 @@ const BoardRow* BoardResults::find(const std::string& model, int boards, const s
   return nullptr;
 }
 
+bool is_settled(const BoardRow& row) {
+  return row.real_failure.empty() || row.real_failure.starts_with(kNotRun);
+}
+
 BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options,
                         const BoardResults& before) {
   BoardResults results{.title = scenario.name,
@@ -329,7 +333,7 @@ BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options
         if (std::exchange(layers, false)) study().add_layers(results.layers);
         for (const std::string& method : scenario.methods) {
           const BoardRow* known = before.find(network.name, boards, method, codec);
-          if (known != nullptr && !known->real_failure.empty()) known = nullptr;
+          if (known != nullptr && !is_settled(*known)) known = nullptr;
           if (known == nullptr)
             options.say(fmt::format("{} on {} boards: {}", network.name, boards, method));
           results.rows.push_back(known != nullptr ? *known : study().row(method));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "boards/confirm.h"
@@ -50,9 +51,12 @@ struct BoardRow {
   std::optional<double> answer_difference;
   // On processes, and the same frames in virtual time.
   std::optional<BoardConfirmation> confirmed;
-  // Why it was not, where it should have been.
+  // Why it was not, where it should have been; kNotRun and why it was left out.
   std::string real_failure;
 };
+inline constexpr std::string_view kNotRun = "not run: ";
+// Whether playing the row again would give nothing new.
+bool is_settled(const BoardRow& row);
 
 // A unit of a network on one board.
 struct BoardLayer {

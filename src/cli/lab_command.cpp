@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -56,10 +57,12 @@ void run_board_scenario(const LabArgs& args, const Json& document) {
   const std::filesystem::path folder(args.folder);
   std::filesystem::create_directories(folder);
   const BoardResults before = results_before(args, scenario);
-  if (before.complete) return show(before, args);
   // Of a run before, whose results are replaced from now on.
   std::filesystem::remove(folder / "report.md");
-  const BoardResults results = run_boards(scenario, lab_options(folder, args.command()), before);
+  const BoardResults results =
+      before.complete && std::ranges::all_of(before.rows, is_settled)
+          ? before
+          : run_boards(scenario, lab_options(folder, args.command()), before);
   write_file(folder / "report.md", boards_markdown(results));
   show(results, args);
 }

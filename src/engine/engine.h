@@ -46,6 +46,9 @@ class Engine {
   // type or shape.
   virtual std::vector<Tensor> run(std::span<const Tensor> inputs) = 0;
 
+  // Whether a run as large as any so far would fit beside the outputs that somebody still keeps.
+  virtual bool has_room() const { return true; }
+
   // Takes the weights that runs read where they are (of matrix products, not the laid out copies of
   // convolutions) out of this machine's caches, as on a board, whose caches hold none of them. Does
   // nothing where the engine or the processor cannot.

@@ -239,12 +239,27 @@ TEST(EngineMemory, ARunWaitsForOutputsThatSomebodyKeeps) {
   // Not where nobody keeps any.
   const Tensor large(DType::kF32, {300'000});
   second.clear();
+  const Seconds began = system_clock().now();
   EXPECT_THROW(engine->run({&large, 1}), Error);
+  EXPECT_LT((system_clock().now() - began).count(), 30);
   // Nor for ever.
   const auto hasty = make_engine(graph, {.memory_limit = 1 << 20, .patience = Seconds{0.01}});
   const auto kept = hasty->run({&x, 1});
   const auto more = hasty->run({&x, 1});
   EXPECT_THROW(hasty->run({&x, 1}), Error);
+}
+
+TEST(EngineMemory, SaysWhetherAnotherRunHasRoom) {
+  const Graph graph = parse_graph_text("net (float[N] x) => (float[N] y) { y = Neg(x) }");
+  const Tensor x(DType::kF32, {100'000});
+  const auto engine = make_engine(graph, {.memory_limit = 1 << 20});
+  EXPECT_TRUE(engine->has_room());
+  auto first = engine->run({&x, 1});
+  EXPECT_TRUE(engine->has_room());
+  auto second = engine->run({&x, 1});
+  EXPECT_FALSE(engine->has_room());
+  first.clear();
+  EXPECT_TRUE(engine->has_room());
 }
 
 TEST(EngineMemory, WhatIsKeptOfTheOutputsCountsUntilItIsLetGo) {

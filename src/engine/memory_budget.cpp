@@ -2,9 +2,11 @@
 
 #include <onnxruntime_cxx_api.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "core/text.h"
 
@@ -12,6 +14,9 @@ namespace isthmus {
 namespace {
 
 thread_local MemoryBudget* current_budget = nullptr;
+// Of the current budget, since it became that.
+thread_local std::int64_t taken_here = 0;
+thread_local std::int64_t peak_here = 0;
 
 class BudgetExceeded final : public std::bad_alloc {
  public:
@@ -40,6 +45,8 @@ void* allocate(OrtAllocator*, std::size_t size) {
     if (budget) budget->release(static_cast<std::int64_t>(total));
     throw std::bad_alloc();
   }
+  taken_here += static_cast<std::int64_t>(total);
+  peak_here = std::max(peak_here, taken_here);
   auto* header = new (memory) BlockHeader{budget, static_cast<std::int64_t>(total)};
   return header + 1;
 }
@@ -48,6 +55,7 @@ void release(OrtAllocator*, void* block) {
   if (!block) return;
   BlockHeader* header = static_cast<BlockHeader*>(block) - 1;
   if (header->budget) header->budget->release(header->bytes);
+  if (header->budget == current_budget) taken_here -= header->bytes;
   std::free(header);
 }
 
@@ -85,11 +93,18 @@ bool MemoryBudget::wait_for_less(std::int64_t held, Seconds limit) {
   return less;
 }
 
-MemoryBudget::Use::Use(MemoryBudget* budget) : previous_(current_budget) {
-  current_budget = budget;
+MemoryBudget::Use::Use(MemoryBudget* budget)
+    : previous_(std::exchange(current_budget, budget)),
+      previous_taken_(std::exchange(taken_here, 0)),
+      previous_peak_(std::exchange(peak_here, 0)) {}
+
+MemoryBudget::Use::~Use() {
+  current_budget = previous_;
+  taken_here = previous_taken_;
+  peak_here = previous_peak_;
 }
 
-MemoryBudget::Use::~Use() { current_budget = previous_; }
+std::int64_t MemoryBudget::Use::peak() const { return peak_here; }
 
 void register_budget_allocator(OrtEnv* environment) {
   static auto* allocator =

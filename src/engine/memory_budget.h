@@ -43,8 +43,13 @@ class MemoryBudget {
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
 
+    // The most that this thread has held of it at once, of what it took meanwhile.
+    std::int64_t peak() const;
+
    private:
     MemoryBudget* previous_;
+    std::int64_t previous_taken_;
+    std::int64_t previous_peak_;
   };
 
  private:

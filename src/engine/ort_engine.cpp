@@ -1,5 +1,7 @@
 #include <onnxruntime_cxx_api.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -162,18 +164,25 @@ class OrtEngine final : public Engine {
     const MemoryBudget::Use use(budget_.get());
     const Seconds until = system_clock().now() + patience_;
     while (true) {
-      const std::int64_t held = budget_ ? budget_->held() : 0;
+      const std::int64_t before = budget_ ? budget_->held() : 0;
       std::string failure;
       try {
-        return run_once(inputs);
+        auto outputs = run_once(inputs);
+        note_largest(use.peak());
+        return outputs;
       } catch (const Ort::Exception& e) {
         failure = e.what();
       }
       const bool lacked_memory = failure.find(kMemoryLimit) != std::string::npos;
+      const std::int64_t held = std::max(before, budget_ ? budget_->held() : 0);
       if (!lacked_memory || held <= idle_bytes_ ||
           !budget_->wait_for_less(held, until - system_clock().now()))
         throw engine_error(failure, name_, nullptr);
     }
+  }
+
+  bool has_room() const override {
+    return !budget_ || budget_->held() + largest_run_ <= budget_->limit();
   }
 
   void evict_weights() override {
@@ -186,6 +195,12 @@ class OrtEngine final : public Engine {
     std::shared_ptr<MemoryBudget> budget;
     Ort::Value value;
   };
+
+  void note_largest(std::int64_t bytes) {
+    std::int64_t largest = largest_run_;
+    while (bytes > largest && !largest_run_.compare_exchange_weak(largest, bytes)) {
+    }
+  }
 
   std::vector<Tensor> run_once(std::span<const Tensor> inputs) {
     std::vector<Ort::Value> values;
@@ -272,6 +287,8 @@ class OrtEngine final : public Engine {
   const Seconds patience_;
   // Held while nothing runs and nobody keeps an output.
   std::int64_t idle_bytes_ = 0;
+  // Bytes that a run took at most.
+  std::atomic<std::int64_t> largest_run_ = 0;
   // Before the session, which reads them where they are.
   EngineWeights weights_;
   std::deque<Ort::Value> weight_values_;

@@ -165,7 +165,8 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
       case Offer::kDuplicate: ++counters_.duplicates; return;
       case Offer::kLate: ++counters_.late; return;
     }
-    if (!may_run_here || !is_free_locked() || part.held->recent_run_s > kQuickRun.count()) {
+    if (!may_run_here || !is_free_locked() || part.held->recent_run_s > kQuickRun.count() ||
+        !part.held->engine->has_room()) {
       enqueue_locked(std::move(here.front()));
       return;
     }
@@ -234,12 +235,18 @@ std::vector<FlowNode::Job> FlowNode::next_jobs() {
   std::vector<Job> jobs;
   if (ending_) return jobs;
   ++running_;
-  jobs.push_back(std::move(queue_.front()));
-  queue_.pop_front();
-  if (jobs[0].part == kNoIndex) return jobs;
   const auto held = [](const Job& job) {
     return job.part == kNoIndex ? nullptr : job.deployment->parts[job.part].held.get();
   };
+  // A part that would wait for room lets others pass, which may let go of what it made.
+  auto first = std::ranges::find_if(queue_, [&](const Job& job) {
+    const HeldPart* part = held(job);
+    return part == nullptr || part->engine->has_room();
+  });
+  if (first == queue_.end()) first = queue_.begin();
+  jobs.push_back(std::move(*first));
+  queue_.erase(first);
+  if (jobs[0].part == kNoIndex) return jobs;
   // Takes what waits already; nothing waits for a batch to fill.
   const HeldPart* part = held(jobs[0]);
   const auto most = static_cast<std::size_t>(std::min(options_.max_batch, part->max_batch.load()));

@@ -18,6 +18,17 @@ std::int64_t request_bytes(const Generation::ForMachine& target) {
 
 }  // namespace
 
+std::vector<v1::UndeployRequest> Source::State::undeploy_requests(
+    const Generation::ForMachine& target) {
+  std::vector<v1::UndeployRequest> requests;
+  for (const v1::DeployRequest& request : target.requests) {
+    requests.emplace_back().set_source(request.source());
+    requests.back().set_epoch(request.epoch());
+    requests.back().set_source_instance(request.source_instance());
+  }
+  return requests;
+}
+
 GenerationSpec Source::State::spec_for(std::vector<LoadedPlan> ladder,
                                        std::uint16_t first_epoch) const {
   return {.ladder = std::move(ladder),
@@ -49,6 +60,10 @@ Source::State::Connected Source::State::connect(const Generation& generation,
     } catch (const Error& error) {
       fail(machine, error);
     }
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [machine, started] : instances) note_instance_locked(machine, started);
+  }
   for (const auto& [machine, started] : instances) try {
       deploy_to(machine, generation, progress);
       connect_peer(machine, generation, started);
@@ -99,7 +114,7 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
     for (auto& [machine, remote] : remotes) {
       remote.times.clear();
       // One that came back meanwhile was brought the old plans.
-      remote.ready = remote.ready && holds_current_locked(machine);
+      remote.ready = remote.peer && remote.peer->alive() && holds_current_locked(machine);
     }
     resume_parked_locked(later);
     changed.notify_all();
@@ -221,12 +236,7 @@ void Source::State::retire(const std::shared_ptr<const Generation>& generation) 
 
 void Source::State::undeploy(const Generation& generation) {
   for (const auto& [machine, target] : generation.machines) {
-    std::vector<v1::UndeployRequest> requests;
-    for (const v1::DeployRequest& request : target.requests) {
-      requests.emplace_back().set_source(request.source());
-      requests.back().set_epoch(request.epoch());
-      requests.back().set_source_instance(request.source_instance());
-    }
+    const std::vector<v1::UndeployRequest> requests = undeploy_requests(target);
     AgentClient* client = nullptr;
     {
       const std::lock_guard lock(mutex);

@@ -19,6 +19,7 @@ AgentClient& Source::State::client_of(const std::string& machine) {
   if (!client)
     client =
         std::make_unique<AgentClient>(machine, cluster.machine(machine).address, options.security);
+  if (rebalancing_over) client->break_off();
   return *client;
 }
 
@@ -86,12 +87,22 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
   return peer->send(std::move(message), std::move(token), kept);
 }
 
-// Not if it has died since: nobody would hear of that again.
+// Not if it has died since: nobody would hear of that again. Frames of the plans that run wait for
+// those.
 bool Source::State::becomes_ready(const std::string& machine) {
   const std::lock_guard lock(mutex);
   Remote& remote = remotes[machine];
-  remote.ready = remote.peer && remote.peer->alive();
-  return remote.ready;
+  const bool alive = remote.peer && remote.peer->alive();
+  remote.ready = alive && (!current || taken_down || holds_current_locked(machine));
+  return alive;
+}
+
+void Source::State::note_instance_locked(const std::string& machine, std::uint64_t instance) {
+  Remote& remote = remotes[machine];
+  const std::uint64_t before = std::exchange(remote.instance, instance);
+  if (before == 0 || before == instance) return;
+  remote.holds.clear();
+  remote.ready = remote.ready && current && holds_current_locked(machine);
 }
 
 std::set<std::string> Source::State::dead_locked() const {
@@ -133,21 +144,30 @@ bool Source::State::holds_current_locked(const std::string& machine) const {
          (remote != remotes.end() && remote->second.holds.contains(current->first_epoch));
 }
 
+// By one thread at a time, whichever of a machine's connections sees it.
 void Source::State::back(const std::string& machine, bool restarted) {
-  std::vector<v1::UndeployRequest> left_over;
-  AgentClient* client = nullptr;
   {
     const std::lock_guard lock(mutex);
-    if (stopping || !current) return;
+    if (stopping || !current || std::exchange(remotes.at(machine).bringing, true)) return;
+  }
+  bring_plans(machine, restarted);
+  const std::lock_guard lock(mutex);
+  remotes.at(machine).bringing = false;
+}
+
+void Source::State::bring_plans(const std::string& machine, bool restarted) {
+  std::vector<v1::UndeployRequest> left_over;
+  AgentClient& client = client_of(machine);
+  {
+    const std::lock_guard lock(mutex);
     Remote& remote = remotes.at(machine);
-    client = remote.client.get();
     left_over = std::exchange(remote.left_over, {});
     std::erase_if(left_over,
                   [&](const auto& request) { return current->has_epoch(request.epoch()); });
     if (restarted) remote.holds.clear();
   }
   try {
-    if (!restarted) undeploy(*client, left_over);
+    if (!restarted) undeploy(client, left_over);
     // Plans may change meanwhile. What follows a plan that was taken down is brought to all.
     while (true) {
       std::shared_ptr<const Generation> generation;
@@ -165,8 +185,20 @@ void Source::State::back(const std::string& machine, bool restarted) {
         }
         generation = current;
       }
-      client->greet(options.connect_timeout);
+      const std::uint64_t instance = client.greet(options.connect_timeout).instance();
+      {
+        const std::lock_guard lock(mutex);
+        note_instance_locked(machine, instance);
+      }
       deploy_to(machine, *generation, {});
+      bool is_over = false;
+      {
+        const std::lock_guard lock(mutex);
+        is_over = taken_down || current != generation;
+        if (is_over) remotes.at(machine).holds.erase(generation->first_epoch);
+      }
+      // Who removed it elsewhere did not find it here.
+      if (is_over) undeploy(client, undeploy_requests(generation->machines.at(machine)));
     }
   } catch (const Error& error) {
     const std::lock_guard lock(mutex);

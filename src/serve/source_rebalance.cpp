@@ -21,6 +21,7 @@ void Source::State::note_report(const std::string& machine, const v1::HeartbeatR
     const auto remote = remotes.find(machine);
     if (remote == remotes.end()) return;
     remote->second.parts = std::move(parts);
+    note_instance_locked(machine, reply.instance());
     lacks_plans = current && !stopping && !remote->second.ready && remote->second.peer &&
                   remote->second.peer->alive() && clock.now() >= remote->second.retry_at;
   }
@@ -131,13 +132,15 @@ void Source::State::rebalance() {
 }
 
 // Boards that are just given a plan, which may take minutes, are not waited for.
+void Source::State::break_off() {
+  const std::lock_guard lock(mutex);
+  rebalancing_over = true;
+  for (const auto& [machine, remote] : remotes)
+    if (remote.client) remote.client->break_off();
+}
+
 void Source::State::stop_rebalancing() {
-  {
-    const std::lock_guard lock(mutex);
-    rebalancing_over = true;
-    for (const auto& [machine, remote] : remotes)
-      if (remote.client) remote.client->break_off();
-  }
+  break_off();
   replan_changed.notify_all();
   changed.notify_all();
   const std::lock_guard one_at_a_time(joining);

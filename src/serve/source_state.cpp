@@ -67,9 +67,10 @@ Source::State::State(std::vector<LoadedPlan> ladder, const Cluster& the_cluster,
       const std::lock_guard lock(mutex);
       stopping = true;
     }
+    break_off();
+    close_peers();
     if (current && current != generation) undeploy(*current);
     undeploy(*generation);
-    close_peers();
     throw;
   }
   timer = std::thread([this] { keep_time(); });

@@ -64,8 +64,12 @@ struct Source::State final : public NextHops {
     std::vector<std::shared_ptr<Peer>> old_peers;
     // Answers heartbeats and has everything deployed.
     bool ready = false;
-    // The plans that are deployed on it, by their generation's first epoch.
+    // Which start of the agent it is, and the plans that are deployed on that one, by their
+    // generation's first epoch.
+    std::uint64_t instance = 0;
     std::set<std::uint16_t> holds;
+    // Is just given its plans.
+    bool bringing = false;
     // Answers, but did not take its plans: not asked again until then.
     Seconds retry_at{0};
     // Refused or broken off a moment ago: not used until then.
@@ -135,6 +139,9 @@ struct Source::State final : public NextHops {
   void lost(const std::string& machine, const std::string& why);
   void back(const std::string& machine, bool restarted);
   bool becomes_ready(const std::string& machine);
+  // Another start of the agent holds nothing.
+  void note_instance_locked(const std::string& machine, std::uint64_t instance);
+  void bring_plans(const std::string& machine, bool restarted);
   // Whether it runs the current plans or has no part in them.
   bool holds_current_locked(const std::string& machine) const;
   std::set<std::string> dead_locked() const;
@@ -168,6 +175,7 @@ struct Source::State final : public NextHops {
   // Brings the current plans back if they were taken down.
   void put_back();
   void retire(const std::shared_ptr<const Generation>& generation);
+  static std::vector<v1::UndeployRequest> undeploy_requests(const Generation::ForMachine& target);
   void undeploy(const Generation& generation);
   static void undeploy(AgentClient& client, const std::vector<v1::UndeployRequest>& requests);
   std::map<std::string, std::int64_t> stage(std::vector<LoadedPlan> plans,
@@ -191,6 +199,7 @@ struct Source::State final : public NextHops {
   // where the planner knows none.
   void plan_around(const Error& failure);
   void rebalance();
+  void break_off();
   void stop_rebalancing();
 
   const Cluster cluster;
