@@ -238,6 +238,73 @@ TEST(FlowNode, FramesOnTheirWayByALostMachineAreRefused) {
   EXPECT_EQ(rig.left->parcels().size(), 1u) << "once";
 }
 
+// Hands its input on.
+class Copier final : public Engine {
+ public:
+  explicit Copier(bool room) : room_(room) {}
+  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
+  std::vector<Tensor> run(std::span<const Tensor> inputs) override { return {inputs[0]}; }
+  bool has_room() const override { return room_; }
+
+ private:
+  bool room_;
+  std::vector<TensorSpec> inputs_{{"x", DType::kF32, {1, 1}}};
+  std::vector<TensorSpec> outputs_{{"y", DType::kF32, {1, 1}}};
+};
+
+// Two parts here that have nothing to do with each other: "full" has no room for a run, "free" has.
+std::shared_ptr<const Deployment> full_and_free() {
+  Plan plan;
+  plan.name = "two";
+  plan.parts = {{.name = "left", .machines = {"left"}},
+                {.name = "right", .machines = {"right"}},
+                {.name = "full", .machines = {"here"}},
+                {.name = "free", .machines = {"here"}}};
+  plan.edges = {{.edge = {"", "x", "left", "x"}},      {.edge = {"", "x", "right", "x"}},
+                {.edge = {"left", "y", "full", "x"}},  {.edge = {"right", "y", "free", "x"}},
+                {.edge = {"full", "y", "", "scores"}}, {.edge = {"free", "y", "", "more"}}};
+  DeploymentSpec spec{.id = {1, 1},
+                      .plan = plan,
+                      .machines = {"camera", "left", "right", "here"},
+                      .self = "here",
+                      .source = "camera",
+                      .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}})};
+  for (const bool room : {false, true}) {
+    auto held = std::make_shared<HeldPart>();
+    held->name = room ? "free" : "full";
+    held->engine = std::make_unique<Copier>(room);
+    spec.held[held->name] = held;
+  }
+  return make_deployment(std::move(spec));
+}
+
+TEST(FlowNode, APartWithoutRoomLetsOthersPass) {
+  std::promise<void> go_on;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto note = [&, gate = go_on.get_future().share()](const HeldPart& part, Seconds) {
+    gate.wait();
+    const std::lock_guard lock(mutex);
+    order.push_back(part.name);
+  };
+  FakeHops hops;
+  const auto from = std::make_shared<FakeReturn>(false);
+  FlowNode node({.on_run = note}, hops, system_clock());
+  node.deploy(full_and_free());
+  const auto give = [&](std::uint16_t edge, std::uint32_t frame) {
+    node.receive({.message = number(1, edge, frame), .tensor = {}, .trailer = {}}, from);
+  };
+  give(3, 1);
+  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
+  give(2, 2);
+  give(3, 3);
+  go_on.set_value();
+  from->wait_for(3);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(order, (std::vector<std::string>{"free", "free", "full"}));
+}
+
 // What the next machine sends back of frame 7.
 FlowMessage sent_back(FrameType type) {
   FlowMessage message = number(9, 5, 7);
