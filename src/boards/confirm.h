@@ -9,8 +9,8 @@ namespace isthmus {
 
 // What so many frames of a plan took.
 struct BoardMeasurement {
-  // Frames a second while the plan is full, and milliseconds of a frame, when they come as fast as
-  // they are taken.
+  // Frames a second while the plan is full, and milliseconds of a frame behind the first wave, when
+  // they come as fast as they are taken.
   double throughput = 0;
   double p50_ms = 0;
   double p95_ms = 0;
