@@ -10,11 +10,10 @@ namespace isthmus {
 
 void keep_freed_memory() {
 #ifdef __GLIBC__
-  constexpr int kLargestBlock = 32 << 20;  // The library takes no more.
   constexpr int kKept = 1 << 30;
   // The heaps of single threads shrink by rules of their own.
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, kLargestBlock);
+  mallopt(M_MMAP_THRESHOLD, kLargestHeapBlock);
   mallopt(M_TRIM_THRESHOLD, kKept);
 #endif
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <new>
 
+#include "core/block_pool.h"
 #include "core/error.h"
 
 namespace isthmus {
@@ -40,8 +41,6 @@ const TypeRow& row_of(DType type) {
     if (row.type == type) return row;
   return kTypes[0];
 }
-
-constexpr std::align_val_t kAlignment{64};
 
 }  // namespace
 
@@ -84,13 +83,10 @@ Tensor::Tensor(DType type, Shape shape)
   if (size_ > std::numeric_limits<std::int64_t>::max() / 16)
     throw Error(ErrorKind::kInvalid, "shape is too large: " + to_string(shape_));
   byte_count_ = static_cast<std::size_t>(size_) * byte_size(type);
-  auto* memory =
-      static_cast<std::byte*>(::operator new(std::max<std::size_t>(byte_count_, 1), kAlignment));
-  owner_ = std::shared_ptr<const void>(memory, [](const void* pointer) {
-    ::operator delete(const_cast<void*>(pointer), kAlignment);
-  });
-  std::memset(memory, 0, byte_count_);
-  data_ = memory;
+  const Block block = take_block(byte_count_);
+  owner_ = std::shared_ptr<const void>(block.memory, [block](const void*) { give_block(block); });
+  std::memset(block.memory, 0, byte_count_);
+  data_ = block.memory;
 }
 
 Tensor Tensor::adopt(DType type, Shape shape, std::span<const std::byte> data,

@@ -3,11 +3,11 @@
 #include <onnxruntime_cxx_api.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 #include <string>
 #include <utility>
 
+#include "core/block_pool.h"
 #include "core/text.h"
 
 namespace isthmus {
@@ -31,6 +31,7 @@ class BudgetExceeded final : public std::bad_alloc {
 struct alignas(64) BlockHeader {
   MemoryBudget* budget;
   std::int64_t bytes;
+  Block block;
 };
 
 void* allocate(OrtAllocator*, std::size_t size) {
@@ -40,14 +41,16 @@ void* allocate(OrtAllocator*, std::size_t size) {
   const std::size_t total = (size + 2 * kHeader - 1) / kHeader * kHeader;
   MemoryBudget* budget = current_budget;
   if (budget) budget->charge(static_cast<std::int64_t>(total));
-  void* memory = std::aligned_alloc(alignof(BlockHeader), total);
-  if (!memory) {
+  Block block;
+  try {
+    block = take_block(total);
+  } catch (const std::bad_alloc&) {
     if (budget) budget->release(static_cast<std::int64_t>(total));
-    throw std::bad_alloc();
+    throw;
   }
   taken_here += static_cast<std::int64_t>(total);
   peak_here = std::max(peak_here, taken_here);
-  auto* header = new (memory) BlockHeader{budget, static_cast<std::int64_t>(total)};
+  auto* header = new (block.memory) BlockHeader{budget, static_cast<std::int64_t>(total), block};
   return header + 1;
 }
 
@@ -56,7 +59,7 @@ void release(OrtAllocator*, void* block) {
   BlockHeader* header = static_cast<BlockHeader*>(block) - 1;
   if (header->budget) header->budget->release(header->bytes);
   if (header->budget == current_budget) taken_here -= header->bytes;
-  std::free(header);
+  give_block(header->block);
 }
 
 const OrtMemoryInfo* memory_info(const OrtAllocator*) {

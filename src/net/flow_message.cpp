@@ -5,67 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <mutex>
-#include <new>
 
 #include "codec/crc.h"
+#include "core/block_pool.h"
 
 namespace isthmus {
 namespace {
 
-// Cache lines, and what vector instructions like.
-constexpr std::size_t kAlignment = 64;
-// Smaller ones the allocator recycles well enough by itself.
-constexpr std::size_t kMinRecycledBytes = 64 << 10;
-constexpr std::size_t kMaxRecycled = 8;
-
-struct Block {
-  std::byte* memory = nullptr;
-  std::size_t size = 0;
-};
-
-// Memory of big messages that were let go. Fresh memory of half a megabyte costs more in page
-// faults than the copy into it.
-class Recycler {
- public:
-  Block take(std::size_t size) {
-    if (size >= kMinRecycledBytes) {
-      const std::lock_guard lock(mutex_);
-      for (auto block = blocks_.begin(); block != blocks_.end(); ++block) {
-        if (block->size < size || block->size > 2 * size) continue;
-        const Block found = *block;
-        blocks_.erase(block);
-        return found;
-      }
-    }
-    return {new (std::align_val_t{kAlignment}) std::byte[size], size};
-  }
-
-  void give(Block block) {
-    if (block.size >= kMinRecycledBytes) {
-      const std::lock_guard lock(mutex_);
-      blocks_.push_back(block);
-      if (blocks_.size() <= kMaxRecycled) return;
-      block = blocks_.front();
-      blocks_.erase(blocks_.begin());
-    }
-    ::operator delete[](block.memory, std::align_val_t{kAlignment});
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<Block> blocks_;
-};
-
-// Never destroyed: messages may be let go by threads that outlive main().
-Recycler& recycler() {
-  static auto* instance = new Recycler;
-  return *instance;
-}
-
 std::shared_ptr<std::byte[]> aligned_bytes(std::size_t count) {
-  const Block block = recycler().take(count);
-  return {block.memory, [block](std::byte*) { recycler().give(block); }};
+  const Block block = take_block(count);
+  return {block.memory, [block](std::byte*) { give_block(block); }};
 }
 
 // The memory of a payload as gRPC sees it: freed when the last reference in the transport is gone.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/heap.h"
 #include "core/text.h"
 
 namespace isthmus {
@@ -29,7 +30,7 @@ class LoadingMemory {
  public:
   LoadingMemory() { mallopt(M_MMAP_THRESHOLD, kWhileLoading); }
   ~LoadingMemory() {
-    mallopt(M_MMAP_THRESHOLD, kOtherwise);
+    mallopt(M_MMAP_THRESHOLD, kLargestHeapBlock);
     malloc_trim(0);
   }
   LoadingMemory(const LoadingMemory&) = delete;
@@ -37,8 +38,6 @@ class LoadingMemory {
 
  private:
   static constexpr int kWhileLoading = 128 << 10;
-  // Frames' tensors are taken and freed all the time, without the system: glibc's upper limit.
-  static constexpr int kOtherwise = 32 << 20;
 };
 
 std::string text(std::int64_t bytes) { return format_bytes(static_cast<double>(bytes)); }
