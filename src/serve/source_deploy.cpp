@@ -67,7 +67,7 @@ Source::State::Connected Source::State::connect(const Generation& generation,
   for (const auto& [machine, started] : instances) try {
       deploy_to(machine, generation, progress);
       connect_peer(machine, generation, started);
-      if (!becomes_ready(machine))
+      if (!becomes_ready(machine, generation))
         throw Error(ErrorKind::kUnavailable, machine + " went away while it was given its plan");
     } catch (const Error& error) {
       fail(machine, error);

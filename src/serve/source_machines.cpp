@@ -87,14 +87,19 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
   return peer->send(std::move(message), std::move(token), kept);
 }
 
-// Not if it has died since: nobody would hear of that again. Frames of the plans that run wait for
-// those.
-bool Source::State::becomes_ready(const std::string& machine) {
-  const std::lock_guard lock(mutex);
+// Not if it has died since: nobody would hear of that again. One that was busy with its plans, and
+// silent for a moment, is waited for. Frames of the plans that run wait for those.
+bool Source::State::becomes_ready(const std::string& machine, const Generation& generation) {
+  constexpr Seconds kReturnLimit{3};
+  constexpr Seconds kPause{0.05};
+  const Seconds until = clock.now() + kReturnLimit;
+  std::unique_lock lock(mutex);
   Remote& remote = remotes[machine];
-  const bool alive = remote.peer && remote.peer->alive();
-  remote.ready = alive && (!current || taken_down || holds_current_locked(machine));
-  return alive;
+  const auto is_alive = [&] { return remote.peer && remote.peer->alive(); };
+  while (!is_alive() && clock.now() < until && !rebalancing_over) changed.wait_for(lock, kPause);
+  const bool there = is_alive() && remote.holds.contains(generation.first_epoch);
+  remote.ready = there && (!current || taken_down || holds_current_locked(machine));
+  return there;
 }
 
 void Source::State::note_instance_locked(const std::string& machine, std::uint64_t instance) {

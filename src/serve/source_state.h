@@ -138,7 +138,7 @@ struct Source::State final : public NextHops {
   std::shared_ptr<EmulatedInterface> interface_to(const std::string& machine);
   void lost(const std::string& machine, const std::string& why);
   void back(const std::string& machine, bool restarted);
-  bool becomes_ready(const std::string& machine);
+  bool becomes_ready(const std::string& machine, const Generation& generation);
   // Another start of the agent holds nothing.
   void note_instance_locked(const std::string& machine, std::uint64_t instance);
   void bring_plans(const std::string& machine, bool restarted);
