@@ -303,7 +303,7 @@ const BoardRow* BoardResults::find(const std::string& model, int boards, const s
 }
 
 bool is_settled(const BoardRow& row) {
-  return row.real_failure.empty() || row.real_failure.starts_with(kNotRun);
+  return row.real_failure.empty() || row.confirmed || row.real_failure.starts_with(kNotRun);
 }
 
 BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options,

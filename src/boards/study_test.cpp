@@ -73,6 +73,9 @@ TEST(IsSettled, UnlessRealFramesWentWrong) {
   EXPECT_TRUE(is_settled(row));
   row.real_failure = "pi1 went away";
   EXPECT_FALSE(is_settled(row));
+  row.real_failure = "pi1 had 1 GB in use, more than its 400 MB";
+  row.confirmed = BoardConfirmation{};
+  EXPECT_TRUE(is_settled(row));
 }
 
 }  // namespace
