@@ -50,6 +50,15 @@ StageTimes part_times(const SpreadResult& result, const Profile& known) {
   return times;
 }
 
+// Whether any machine has several stages.
+bool serves_twice(const PipelinePlan& plan) {
+  std::set<std::string> seen;
+  for (const PipelineStage& stage : plan.stages)
+    for (const std::string& machine : stage.machines)
+      if (!seen.insert(machine).second) return true;
+  return false;
+}
+
 bool has_shards(const PipelinePlan& plan) {
   return std::ranges::count(plan.stages, StageMode::kShards, &PipelineStage::mode) > 0;
 }
@@ -295,6 +304,14 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
         if_possible([&] { return in_rounds(network, cluster, request, whole, plan, known); });
     if (other) other->problem.shards = best.problem.shards;
     take_better(std::move(other));
+  }
+  // Boards that serve several stages wait for each other more than the planner counts.
+  if (request.rounds > 0 && request.objective == PipelineObjective::kThroughput &&
+      serves_twice(best.pipeline)) {
+    PipelineProblem one_stage_each = problem;
+    one_stage_each.several_stages = false;
+    take_better(if_possible(
+        [&] { return in_rounds(network, cluster, request, one_stage_each, plan, known); }));
   }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.

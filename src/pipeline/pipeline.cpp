@@ -67,9 +67,11 @@ PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluste
     consider(search_latency(problem, cluster, {}));
   } else {
     consider(search_throughput(problem, cluster));
-    if (!best || cluster.machines.size() <= kFewMachines)
-      consider_reuse(problem, cluster, consider);
-    consider(fastest_of_all(problem, cluster, best ? std::optional(best->period) : std::nullopt));
+    if (problem.several_stages) {
+      if (!best || cluster.machines.size() <= kFewMachines)
+        consider_reuse(problem, cluster, consider);
+      consider(fastest_of_all(problem, cluster, best ? std::optional(best->period) : std::nullopt));
+    }
   }
   if (!best) explain_no_plan(PipelineCosts(problem, cluster));
   consider(best_single_machine(problem, cluster, objective));

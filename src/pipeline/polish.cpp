@@ -27,7 +27,7 @@ class Polish {
       for (std::size_t s = 0; s + 1 < plan_.stages.size(); ++s) better |= move_boundary(s);
       for (std::size_t s = 0; s < plan_.stages.size(); ++s)
         for (std::size_t t = 0; t < plan_.stages.size(); ++t) better |= move_machines(s, t);
-      if (cluster_.machines.size() <= kFewMachines)
+      if (costs_.problem().several_stages && cluster_.machines.size() <= kFewMachines)
         for (std::size_t s = 0; s < plan_.stages.size(); ++s) better |= give_units(s);
     }
     return plan_;

@@ -76,6 +76,22 @@ TEST(PlanPipeline, IsWithinTwoPercentWhereLinksAreMissing) {
   expect_near_brute_force({.cases = {.missing_links = 0.3}, .possible = 20});
 }
 
+TEST(PlanPipeline, GivesAMachineOneStageWhereItMayNotHaveMore) {
+  int possible = 0;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    PipelineCase small = random_case(seed, {.units = 4, .machines = 3});
+    small.problem.several_stages = false;
+    try {
+      const auto plan = plan_pipeline(small.problem, small.cluster, PipelineObjective::kThroughput);
+      EXPECT_FALSE(serves_twice(plan)) << seed;
+      ++possible;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kUnsupported);
+    }
+  }
+  EXPECT_GT(possible, 30);
+}
+
 TEST(PlanPipeline, IsWithinTwoPercentWhereMachinesMayServeSeveralStages) {
   const EnumerationOptions all{.reuse = true};
   expect_near_brute_force({.cases = {.units = 4, .machines = 3}, .all = all});
