@@ -50,15 +50,6 @@ StageTimes part_times(const SpreadResult& result, const Profile& known) {
   return times;
 }
 
-// Whether any machine has several stages.
-bool serves_twice(const PipelinePlan& plan) {
-  std::set<std::string> seen;
-  for (const PipelineStage& stage : plan.stages)
-    for (const std::string& machine : stage.machines)
-      if (!seen.insert(machine).second) return true;
-  return false;
-}
-
 bool has_shards(const PipelinePlan& plan) {
   return std::ranges::count(plan.stages, StageMode::kShards, &PipelineStage::mode) > 0;
 }

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include <algorithm>
+#include <set>
 
 #include "pipeline/coarse.h"
 #include "pipeline/enumeration.h"
@@ -43,6 +44,14 @@ void consider_reuse(const PipelineProblem& problem, const Cluster& cluster,
 }
 
 }  // namespace
+
+bool serves_twice(const PipelinePlan& plan) {
+  std::set<std::string> seen;
+  for (const PipelineStage& stage : plan.stages)
+    for (const std::string& machine : stage.machines)
+      if (!seen.insert(machine).second) return true;
+  return false;
+}
 
 PipelinePlan plan_contiguous(const PipelineProblem& problem, const Cluster& cluster,
                              PipelineObjective objective) {

@@ -106,6 +106,9 @@ struct PipelinePlan {
   std::vector<std::string> why;
 };
 
+// Whether any machine has several stages.
+bool serves_twice(const PipelinePlan& plan);
+
 enum class PipelineObjective : std::uint8_t { kThroughput, kLatency };
 
 // Of so few, each in several stages may do more than a stage each, above all where they hold the

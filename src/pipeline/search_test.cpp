@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <set>
-
 #include "pipeline/pipeline.h"
 #include "pipeline/random_pipelines.h"
 
@@ -16,14 +14,6 @@ struct Comparison {
   // Of these, at least.
   int possible = 30;
 };
-
-bool serves_twice(const PipelinePlan& plan) {
-  std::set<std::string> seen;
-  for (const PipelineStage& stage : plan.stages)
-    for (const std::string& machine : stage.machines)
-      if (!seen.insert(machine).second) return true;
-  return false;
-}
 
 // The plan found is at most 2 % behind the best of all, and there is one if there is any.
 void expect_near_brute_force(const Comparison& comparison) {
