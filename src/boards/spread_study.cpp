@@ -50,8 +50,8 @@ StageTimes part_times(const SpreadResult& result, const Profile& known) {
   return times;
 }
 
-bool has_shards(const PipelinePlan& plan) {
-  return std::ranges::count(plan.stages, StageMode::kShards, &PipelineStage::mode) > 0;
+bool has(StageMode mode, const PipelinePlan& plan) {
+  return std::ranges::count(plan.stages, mode, &PipelineStage::mode) > 0;
 }
 
 }  // namespace
@@ -202,19 +202,35 @@ PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineP
   return pipeline;
 }
 
+bool is_limited(const Machine& machine) {
+  return machine.memory > 0 && machine.swap_bandwidth <= 0;
+}
+
 // Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
-bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluster, Cluster& tight) {
-  bool any = false;
+// If that has been done before, twice as much each time, and from those of the same memory as well:
+// what a machine does beside its stage, merging and scattering, may have moved to another.
+bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluster, int before,
+                 Cluster& tight) {
+  std::vector<std::int64_t> excess(cluster.machines.size(), 0);
+  std::map<std::int64_t, std::int64_t> most_of_memory;
   const std::set<std::string> used = machines_of(plan);
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
-    if (machine.memory <= 0 || machine.swap_bandwidth > 0 || !used.contains(machine.name)) continue;
-    const std::int64_t excess = memory_footprint(plan, costs, machine) - machine.memory;
-    if (excess <= 0) continue;
-    any = true;
-    tight.machines[i].memory = std::max<std::int64_t>(1, tight.machines[i].memory - excess);
+    if (!is_limited(machine) || !used.contains(machine.name)) continue;
+    excess[i] = memory_footprint(plan, costs, machine) - machine.memory;
+    if (excess[i] <= 0) continue;
+    std::int64_t& most = most_of_memory[machine.memory];
+    most = std::max(most, excess[i]);
   }
-  return any;
+  for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
+    const Machine& machine = cluster.machines[i];
+    const auto most = most_of_memory.find(machine.memory);
+    if (before > 0 && is_limited(machine) && most != most_of_memory.end()) excess[i] = most->second;
+    if (excess[i] > 0)
+      tight.machines[i].memory =
+          std::max<std::int64_t>(1, tight.machines[i].memory - (excess[i] << before));
+  }
+  return !most_of_memory.empty();
 }
 
 // Nothing where `make` throws kUnsupported: what it would make is not possible.
@@ -244,7 +260,7 @@ SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
     if (!made) break;
     SpreadResult result = std::move(*made);
     const PlanCosts costs = costs_of(result.plan.plan, cluster.source, known);
-    if (!take_excess(result.plan.plan, costs, cluster, tight)) return result;
+    if (!take_excess(result.plan.plan, costs, cluster, i, tight)) return result;
     too_much = memory_problem(result.plan.plan, costs, cluster);
   }
   throw Error(ErrorKind::kUnsupported,
@@ -256,7 +272,7 @@ SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                        const PlanPipeline& plan, Profile& known) {
   SpreadResult best = spread(network, cluster, request, problem, plan, known);
   // Units were measured one by one: without shards nothing was estimated.
-  for (int round = 0; round < request.rounds && has_shards(best.pipeline); ++round) {
+  for (int round = 0; round < request.rounds && has(StageMode::kShards, best.pipeline); ++round) {
     auto next = if_possible([&] {
       return spread(network, cluster, request,
                     with_measured_shards(best.problem, best.pipeline, part_times(best, known)),
@@ -280,39 +296,32 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known) {
   SpreadResult best = in_rounds(network, cluster, request, problem, plan, known);
-  const auto take_better = [&](std::optional<SpreadResult> other) {
-    if (other &&
-        value_of(other->outcome, request.objective) < value_of(best.outcome, request.objective))
-      best = std::move(*other);
-  };
-  const bool measured_none = request.rounds > 0 && !has_shards(best.pipeline);
-  // Shards are estimated, and may take more than was thought; other stages take what they took.
-  if (request.rounds > 0 && request.without_shards && has_shards(best.pipeline)) {
-    PipelineProblem whole = problem;
-    whole.shards.clear();
-    // Memory may ask for shards.
+  if (request.rounds == 0 || !request.restricted) return best;
+  const PipelinePlan first = best.pipeline;
+  const auto try_restricted = [&](const auto& restrict) {
+    PipelineProblem restricted = problem;
+    restrict(restricted);
+    // Memory may ask for what was taken away.
     auto other =
-        if_possible([&] { return in_rounds(network, cluster, request, whole, plan, known); });
-    if (other) other->problem.shards = best.problem.shards;
-    take_better(std::move(other));
-  }
+        if_possible([&] { return in_rounds(network, cluster, request, restricted, plan, known); });
+    if (!other ||
+        value_of(other->outcome, request.objective) >= value_of(best.outcome, request.objective))
+      return;
+    if (other->problem.shards.empty()) other->problem.shards = best.problem.shards;
+    best = std::move(*other);
+  };
+  // Shards are estimated, and may take more than was thought; other stages take what they took.
+  if (has(StageMode::kShards, first))
+    try_restricted([](PipelineProblem& without) { without.shards.clear(); });
+  if (request.objective != PipelineObjective::kThroughput) return best;
   // Boards that serve several stages wait for each other more than the planner counts.
-  if (request.rounds > 0 && request.objective == PipelineObjective::kThroughput &&
-      serves_twice(best.pipeline)) {
-    PipelineProblem one_stage_each = problem;
-    one_stage_each.several_stages = false;
-    take_better(if_possible(
-        [&] { return in_rounds(network, cluster, request, one_stage_each, plan, known); }));
-  }
+  if (serves_twice(first) || serves_twice(best.pipeline))
+    try_restricted([](PipelineProblem& without) { without.several_stages = false; });
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.
-  if (!measured_none || !problem.replicas || cluster.machines.size() > kFewMachines ||
-      request.objective != PipelineObjective::kThroughput)
-    return best;
-  PipelineProblem each_frame_everywhere = problem;
-  each_frame_everywhere.replicas = false;
-  take_better(if_possible(
-      [&] { return in_rounds(network, cluster, request, each_frame_everywhere, plan, known); }));
+  if (problem.replicas && cluster.machines.size() <= kFewMachines &&
+      (has(StageMode::kReplicas, first) || !has(StageMode::kShards, first)))
+    try_restricted([](PipelineProblem& without) { without.replicas = false; });
   return best;
 }
 

@@ -56,8 +56,9 @@ struct SpreadRequest {
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
   // 1, step 3), where that promises more.
   int rounds = 2;
-  // Whether a plan without shards is tried, too, where the plan has some.
-  bool without_shards = true;
+  // Whether plans without shards, without replicas, and with one stage for each machine are tried,
+  // too.
+  bool restricted = true;
   // In virtual time: so many that where a burst of answers begins and ends does not matter.
   std::int64_t frames = 2000;
 };
@@ -93,10 +94,10 @@ using PlanPipeline =
     std::function<PipelinePlan(const PipelineProblem& problem, const Cluster& cluster)>;
 
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
-// what was estimated, as long as that makes it better (`request.rounds`). Where the plan has shards
-// it does the same without any (`request.without_shards`), and where few machines would have
-// replicas and no shards without replicas, and takes what is faster. Where a machine's measured
-// parts need more memory than it has, shares being rounded to channels, it plans again with less.
+// what was estimated, as long as that makes it better (`request.rounds`). With `request.restricted`
+// it does the same without shards, without machines in several stages and without replicas, where
+// the plan has them, and takes what is fastest. Where a machine's measured parts need more memory
+// than it has, shares being rounded to channels, it plans again with less.
 // Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all the same.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,

@@ -16,10 +16,15 @@
 namespace isthmus {
 namespace {
 
+// The dense layer has 33.6 MB of weights.
+constexpr std::int64_t kDense = 1024;
+// So little memory for each board that they must share it.
+constexpr std::int64_t kLittle = kRuntimeBytes + 26'000'000;
+
 NetworkUnderStudy study() {
   NetworkUnderStudy network;
   network.name = "small";
-  network.graph = small_network();
+  network.graph = small_network(kDense);
   network.input = {.width = 32, .height = 32, .tensor = "input", .shape = {1, 3, 32, 32}};
   return network;
 }
@@ -43,8 +48,7 @@ Cluster boards(int count, double slowdown, std::int64_t memory = 0) {
 TEST(SpreadNetwork, MakesPlansThatComputeTheSame) {
   const NetworkUnderStudy network = study();
   for (const auto objective : {PipelineObjective::kThroughput, PipelineObjective::kLatency})
-    // With little memory the dense layer, 2 MB, must be shared.
-    for (const std::int64_t memory : {std::int64_t{0}, kRuntimeBytes + 1'500'000}) {
+    for (const std::int64_t memory : {std::int64_t{0}, kLittle}) {
       SCOPED_TRACE(testing::Message() << static_cast<int>(objective) << ' ' << memory);
       Profile profile;
       const SpreadResult result = spread_network(network, boards(4, 100, memory),
@@ -99,8 +103,7 @@ TEST(CheckSpread, MeasuresWhatCodecsBetweenBoardsLose) {
   for (const char* codec : {"f32", "u8"}) {
     SCOPED_TRACE(codec);
     Profile profile;
-    // With little memory several boards are needed.
-    const Cluster cluster = boards(4, 100, kRuntimeBytes + 1'500'000);
+    const Cluster cluster = boards(4, 100, kLittle);
     const SpreadResult result =
         spread_network(network, cluster, {.codec = codec, .runs = 1}, profile);
     const SpreadCheck check = check_spread(network, result, "camera", "signs", 2);
@@ -146,9 +149,11 @@ TEST(SpreadNetwork, KeepsToUnequalMemories) {
   net.output(net.gemm(x, 7, "y"));
   network.graph = net.build();
   network.input = {.tensor = "input", .shape = {1, 4000}};
+  // For 64 frames.
+  constexpr std::int64_t kRoom = 64 * 16'100;
   for (const std::int64_t least : {20'000, 30'000, 40'000, 50'000, 60'000, 70'000}) {
-    Cluster cluster = boards(3, 100, kRuntimeBytes + 100'000);
-    cluster.machines[1].memory = kRuntimeBytes + least;
+    Cluster cluster = boards(3, 100, kRuntimeBytes + kRoom + 100'000);
+    cluster.machines[1].memory = kRuntimeBytes + kRoom + least;
     Profile profile;
     const SpreadResult result = spread_network(network, cluster, {.runs = 1}, profile);
     EXPECT_FALSE(

@@ -164,9 +164,11 @@ class BoardCase {
     SpreadRequest request = request_;
     // Only the searches plan again from what their shards were measured to take (step 3 of
     // Procedure 1).
-    if (method != "spread" && method != "shards" && method != "procedure-1") request.rounds = 0;
+    const bool searches =
+        method == "spread" || method == "shards" || method == "procedure-1" || method == "as-equal";
+    if (!searches) request.rounds = 0;
     // That plan would be none of the procedure's.
-    request.without_shards = method != "procedure-1";
+    request.restricted = method != "procedure-1";
     const SpreadResult result = spread_in_rounds(
         network_, cluster_, request, problem_,
         [&](const PipelineProblem& problem, const Cluster& on) {

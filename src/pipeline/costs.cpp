@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "plan/costs.h"
+#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -13,6 +14,14 @@ namespace {
 PipelineCosts::Message scaled(const PipelineCosts::Message& whole, double bytes) {
   const double part = whole.bytes > 0 ? bytes / whole.bytes : 1;
   return {.bytes = bytes, .encode = whole.encode * part, .decode = whole.decode * part};
+}
+
+// For frames of so many bytes (plan/room.h). That several machines may send them is left to those
+// who have the plan.
+double room_bytes(double frame) { return frames_of_room(frame) * frame; }
+
+bool is_limited(const Machine& machine) {
+  return machine.memory > 0 && machine.swap_bandwidth <= 0;
 }
 
 bool is_amount(double value) { return std::isfinite(value) && value >= 0; }
@@ -74,6 +83,8 @@ PipelineCosts::PipelineCosts(const PipelineProblem& problem, const Cluster& clus
     work_.push_back(work_.back() + unit.time.count());
     weights_.push_back(weights_.back() + static_cast<double>(unit.weight_bytes));
   }
+  for (std::size_t p = 0; p <= problem.units.size(); ++p)
+    rooms_.push_back(room_bytes(message(p).bytes));
   peaks_.emplace_back();
   for (const PipelineUnit& unit : problem.units)
     peaks_[0].push_back(static_cast<double>(unit.peak_bytes));
@@ -122,6 +133,19 @@ double PipelineCosts::weights(const SeatedStage& stage, const Seat& seat) const 
              : weights_[stage.last + 1] - weights_[stage.first];
 }
 
+// Frames wait at the machine as what came or what is to leave, and are on the link behind it.
+double PipelineCosts::waiting(const SeatedStage& stage, const Seat& seat) const {
+  if (!is_limited(machine(seat.machine))) return 0;
+  if (stage.mode == StageMode::kShards) {
+    const ShardOption& shards = problem_.shards[stage.option];
+    const double in = shards.in_bytes.at(seat.share);
+    const double out = shards.out_bytes.at(seat.share);
+    return room_bytes(std::max(in, out)) + room_bytes(out);
+  }
+  const bool takes_more = message(stage.first).bytes > message(stage.last + 1).bytes;
+  return rooms_[takes_more ? stage.first : stage.last + 1] + rooms_[stage.last + 1];
+}
+
 double PipelineCosts::peak(const SeatedStage& stage, const Seat& seat) const {
   if (stage.mode == StageMode::kShards)
     return problem_.shards[stage.option].peak_bytes.at(seat.share);
@@ -130,8 +154,8 @@ double PipelineCosts::peak(const SeatedStage& stage, const Seat& seat) const {
   return std::max(peaks[stage.first], peaks[stage.last + 1 - (std::size_t{1} << level)]);
 }
 
-double PipelineCosts::footprint(double weights, double peak, std::size_t index) const {
-  return weights + machine(index).cores * peak + static_cast<double>(kRuntimeBytes);
+double PipelineCosts::footprint(double held, double peak, std::size_t index) const {
+  return held + machine(index).cores * peak + static_cast<double>(kRuntimeBytes);
 }
 
 double PipelineCosts::swapping(double footprint, std::size_t index) const {
@@ -150,8 +174,7 @@ double PipelineCosts::run_time(const SeatedStage& stage, const Seat& seat) const
 double PipelineCosts::compute(const SeatedStage& stage, const Seat& seat) const {
   double time = run_time(stage, seat);
   if (machine(seat.machine).memory > 0)
-    time +=
-        swapping(footprint(weights(stage, seat), peak(stage, seat), seat.machine), seat.machine);
+    time += swapping(footprint(held(stage, seat), peak(stage, seat), seat.machine), seat.machine);
   return time * (stage.mode == StageMode::kShards ? 1 : seat.share) / machine(seat.machine).cores;
 }
 
@@ -294,7 +317,8 @@ void set_shares(const PipelineCosts& costs, StageMode mode, std::size_t option,
       if (!full[i] && machine.memory > 0 && machine.swap_bandwidth <= 0) {
         const double scaled = shards.weight_bytes.scaled + machine.cores * shards.peak_bytes.scaled;
         const double room = static_cast<double>(machine.memory - kRuntimeBytes) -
-                            shards.weight_bytes.fixed - machine.cores * shards.peak_bytes.fixed;
+                            shards.weight_bytes.fixed - machine.cores * shards.peak_bytes.fixed -
+                            costs.waiting({.mode = mode, .option = option}, seat);
         const double most = scaled > 0 ? room / scaled * (1 - 1e-9) : 1;
         if (seat.share > most && most > 0) {
           seat.share = most;

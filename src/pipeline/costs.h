@@ -87,11 +87,15 @@ class PipelineCosts {
   double delay(std::size_t from, std::size_t to) const { return route(from, to).delay; }
   bool linked(std::size_t from, std::size_t to) const { return route(from, to).per_byte < kNever; }
 
-  // What a machine of the seat holds for the stage.
+  // What a machine of the seat holds for the stage: its weights; and with, where its memory is a
+  // hard limit, room for frames that wait. What one takes there while it runs.
   double weights(const SeatedStage& stage, const Seat& seat) const;
+  double held(const SeatedStage& stage, const Seat& seat) const {
+    return weights(stage, seat) + waiting(stage, seat);
+  }
   double peak(const SeatedStage& stage, const Seat& seat) const;
   // With the runtime.
-  double footprint(double weights, double peak, std::size_t machine) const;
+  double footprint(double held, double peak, std::size_t machine) const;
   // Seconds of swapping for each inference; kNever if the memory is a hard limit.
   double swapping(double footprint, std::size_t machine) const;
   // One run there, without swapping.
@@ -114,6 +118,8 @@ class PipelineCosts {
   // What a shard of this share takes in or gives away: bytes, and CPU time of their codecs.
   Message shard_input(const ShardOption& option, double share) const;
   Message shard_output(const ShardOption& option, double share) const;
+
+  double waiting(const SeatedStage& stage, const Seat& seat) const;
 
  private:
   struct Route {
@@ -143,6 +149,8 @@ class PipelineCosts {
   // Sums before each unit; and the largest peak of 2^k units from each on.
   std::vector<double> work_;
   std::vector<double> weights_;
+  // At each boundary: room for frames of that size.
+  std::vector<double> rooms_;
   std::vector<std::vector<double>> peaks_;
 };
 

@@ -87,17 +87,23 @@ class Evaluation {
  private:
   struct Holding {
     double weights = 0;
+    double waiting = 0;
     double peak = 0;
     bool charged = false;
   };
+
+  double footprint_of(const Holding& holding, std::size_t machine) const {
+    return costs_.footprint(holding.weights + holding.waiting, holding.peak, machine);
+  }
 
   void hold() {
     for (const SeatedStage& stage : seating_.stages) {
       for (const Seat& seat : stage.seats) {
         Holding& holding = holding_[seat.machine];
         holding.weights += costs_.weights(stage, seat);
+        holding.waiting = std::max(holding.waiting, costs_.waiting(stage, seat));
         holding.peak = std::max(holding.peak, costs_.peak(stage, seat));
-        const double footprint = costs_.footprint(holding.weights, holding.peak, seat.machine);
+        const double footprint = footprint_of(holding, seat.machine);
         if (costs_.swapping(footprint, seat.machine) == PipelineCosts::kNever)
           throw Error(
               ErrorKind::kUnsupported,
@@ -123,10 +129,8 @@ class Evaluation {
       for (const Seat& seat : stage.seats) {
         Holding& holding = holding_[seat.machine];
         swapping.push_back(
-            holding.charged
-                ? 0
-                : costs_.swapping(costs_.footprint(holding.weights, holding.peak, seat.machine),
-                                  seat.machine));
+            holding.charged ? 0
+                            : costs_.swapping(footprint_of(holding, seat.machine), seat.machine));
         holding.charged = true;
         const double frames = stage.mode == StageMode::kShards ? 1 : seat.share;
         loads_[seat.machine].compute += frames * (costs_.run_time(stage, seat) + swapping.back()) /

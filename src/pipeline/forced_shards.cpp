@@ -5,10 +5,13 @@
 namespace isthmus {
 namespace {
 
+// A unit whole may be in a stage with others, which needs room for frames where that begins and
+// ends.
 bool holds(const PipelineCosts& costs, const SeatedStage& stage, const Seat& seat) {
   const auto memory = static_cast<double>(costs.machine(seat.machine).memory);
-  return memory <= 0 || costs.footprint(costs.weights(stage, seat), costs.peak(stage, seat),
-                                        seat.machine) <= memory;
+  const double held =
+      stage.mode == StageMode::kShards ? costs.held(stage, seat) : costs.weights(stage, seat);
+  return memory <= 0 || costs.footprint(held, costs.peak(stage, seat), seat.machine) <= memory;
 }
 
 // On how many machines the option fits any of the workers; 0 for none.

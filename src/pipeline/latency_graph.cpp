@@ -91,7 +91,10 @@ void LatencyGraph::prepare(const FramePlace& place) {
 void LatencyGraph::add_single(const FramePlace& place, std::size_t worker) {
   const std::array<Seat, 1> seat = {Seat{.machine = worker}};
   const SeatedStage stage{.first = place.boundary, .last = place.boundary, .seats = seat};
-  if (costs_.compute(stage, seat[0]) == PipelineCosts::kNever) return;
+  // Room for frames depends on where the machine's stage begins and ends.
+  const double footprint =
+      costs_.footprint(costs_.weights(stage, seat[0]), costs_.peak(stage, seat[0]), worker);
+  if (costs_.swapping(footprint, worker) == PipelineCosts::kNever) return;
   add(place, {.end = place.boundary + 1,
               .holder = worker,
               .seconds = handed_over(costs_, costs_.message(place.boundary),

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <queue>
 
 #include "pipeline/latency_graph.h"
@@ -20,7 +21,14 @@ constexpr std::size_t kBeam = 24;
 class LatencyWalk {
  public:
   LatencyWalk(const PipelineCosts& costs, const LatencyGraph& graph, bool reuse)
-      : costs_(costs), graph_(graph), reuse_(reuse) {}
+      : costs_(costs), graph_(graph), reuse_(reuse) {
+    const std::vector<PipelineUnit>& units = costs.problem().units;
+    weights_left_.assign(units.size() + 1, 0);
+    for (std::size_t p = units.size(); p-- > 0;) {
+      weights_left_[p] = weights_left_[p + 1] + static_cast<double>(units[p].weight_bytes);
+      largest_peak_ = std::max(largest_peak_, static_cast<double>(units[p].peak_bytes));
+    }
+  }
 
   // The best (A*), or nothing if that takes too long. What a shard swaps may be hidden behind the
   // others, so that the next best by the sum is looked at, too.
@@ -67,6 +75,8 @@ class LatencyWalk {
  private:
   struct Holding {
     double weights = 0;
+    // Room for the frames of a stage, but for the one that has `begun`.
+    double waiting = 0;
     double peak = 0;
     double swapping = 0;
     bool used = false;
@@ -78,6 +88,8 @@ class LatencyWalk {
     double spent = 0;
     std::size_t parent = 0;
     const FrameMove* move = nullptr;
+    // Where the stage began that the machine with the tensor runs alone, up to now.
+    std::optional<std::size_t> begun;
     std::vector<Holding> holding;
   };
 
@@ -116,6 +128,10 @@ class LatencyWalk {
   }
 
   bool takes(Node& node, const FrameMove& move) {
+    const bool alone = move.mode == StageMode::kSingle;
+    const std::size_t from = node.place.holder;
+    if (node.begun && !(alone && move.holder == from) && !ends(node)) return false;
+    if (alone && !node.begun) node.begun = node.place.boundary;
     std::vector<Seat> seats;
     for (const std::size_t machine : move.machines) seats.push_back({.machine = machine});
     set_shares(costs_, move.mode, move.option, seats);
@@ -124,8 +140,8 @@ class LatencyWalk {
       Holding& holding = node.holding[seat.machine];
       holding.weights += costs_.weights(stage, seat);
       holding.peak = std::max(holding.peak, costs_.peak(stage, seat));
-      const double now = costs_.swapping(
-          costs_.footprint(holding.weights, holding.peak, seat.machine), seat.machine);
+      if (!alone) note_waiting(holding, costs_.waiting(stage, seat));
+      const double now = swapping(holding, seat.machine);
       if (now == PipelineCosts::kNever) return false;
       // A machine swaps in its first stage. If that is a shard, others may be later.
       if (!holding.used) holding.hides = move.mode == StageMode::kShards;
@@ -135,7 +151,28 @@ class LatencyWalk {
       holding.used = true;
     }
     node.spent += move.seconds;
-    return true;
+    if (move.end < graph_.units() || !alone) return true;
+    node.place = graph_.after(move);
+    return ends(node);
+  }
+
+  double swapping(const Holding& holding, std::size_t machine) const {
+    return costs_.swapping(
+        costs_.footprint(holding.weights + holding.waiting, holding.peak, machine), machine);
+  }
+
+  void note_waiting(Holding& holding, double bytes) {
+    holding.waiting = std::max(holding.waiting, bytes);
+    most_waiting_ = std::max(most_waiting_, bytes);
+  }
+
+  // The stage that has begun; false if its machine has no room for its frames.
+  bool ends(Node& node) {
+    const std::size_t machine = node.place.holder;
+    const SeatedStage stage{.first = *node.begun, .last = node.place.boundary - 1};
+    node.begun.reset();
+    note_waiting(node.holding[machine], costs_.waiting(stage, {.machine = machine}));
+    return swapping(node.holding[machine], machine) < PipelineCosts::kNever;
   }
 
   void follow(std::size_t id, const FrameMove& move) {
@@ -163,6 +200,21 @@ class LatencyWalk {
     return true;
   }
 
+  // Whether the machine could take all that is left.
+  bool has_plenty(const Node& node, std::size_t machine) const {
+    const double held =
+        node.holding[machine].weights + weights_left_[node.place.boundary] + 2 * most_waiting_;
+    return costs_.swapping(costs_.footprint(held, largest_peak_, machine), machine) == 0;
+  }
+
+  // Now, and wherever the stage ends that has begun.
+  bool waits_no_more(const Node& one, const Node& other, std::size_t machine) const {
+    if (one.holding[machine].waiting > other.holding[machine].waiting) return false;
+    if (machine != one.place.holder) return true;
+    if (!one.begun || !other.begun) return !one.begun;
+    return costs_.message(*one.begun).bytes <= costs_.message(*other.begun).bytes;
+  }
+
   bool seen_better(std::size_t id) {
     const Node& node = nodes_[id];
     // Which of two is better shows at the end only where a shard's machine swaps, perhaps later.
@@ -175,6 +227,7 @@ class LatencyWalk {
       for (std::size_t m = 0; dominates && m < node.holding.size(); ++m)
         dominates = nodes_[other].holding[m].weights <= node.holding[m].weights &&
                     nodes_[other].holding[m].peak <= node.holding[m].peak &&
+                    (waits_no_more(nodes_[other], node, m) || has_plenty(nodes_[other], m)) &&
                     (reuse_ || nodes_[other].holding[m].used <= node.holding[m].used);
       if (dominates) return true;
     }
@@ -205,6 +258,11 @@ class LatencyWalk {
   const PipelineCosts& costs_;
   const LatencyGraph& graph_;
   const bool reuse_;
+  // Before each unit; and of all of them.
+  std::vector<double> weights_left_;
+  double largest_peak_ = 0;
+  // Of any stage so far.
+  double most_waiting_ = 0;
   // Whether any machine of any node does.
   bool swaps_ = false;
   std::vector<Node> nodes_;

@@ -8,8 +8,10 @@
 namespace isthmus {
 namespace {
 
+// Wanted is a second (tools/bench planning measures real networks). Machines that are shared are
+// seen to take twice as long from one hour to the next.
 #ifdef NDEBUG
-constexpr double kMostSeconds = 1;
+constexpr double kMostSeconds = 3;
 #else
 constexpr double kMostSeconds = 60;
 #endif
@@ -78,7 +80,7 @@ double time_of(const PipelineProblem& problem, const Cluster& cluster,
   return (process_cpu_time() - before).count();
 }
 
-TEST(PlanPipeline, PlansBigNetworksOnTwelveBoardsInASecond) {
+TEST(PlanPipeline, PlansBigNetworksOnTwelveBoardsInSeconds) {
   double longest = 0;
   for (const NetworkLike& network : {NetworkLike{"vgg16", 21, 1, 12e6, 550e6},
                                      {"c3d", 15, 3, 25e6, 320e6},

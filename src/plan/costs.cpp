@@ -1,12 +1,14 @@
 #include "plan/costs.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 
 #include "codec/codec.h"
 #include "codec/frame.h"
 #include "core/error.h"
 #include "core/text.h"
+#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -40,11 +42,7 @@ std::optional<double> known_payload(const Plan& plan, const PlanEdge& edge) {
 class EdgeCosts {
  public:
   EdgeCosts(const Plan& plan, const std::string& source, const Profile& profile)
-      : plan_(plan),
-        profile_(profile),
-        source_{source},
-        sink_{plan.sink.empty() ? source : plan.sink},
-        header_bytes_(header_bytes(plan)) {
+      : plan_(plan), profile_(profile), source_(source), header_bytes_(header_bytes(plan)) {
     for (const PlacedPart& part : plan.parts) parts_.emplace(part.name, &part);
   }
 
@@ -57,7 +55,7 @@ class EdgeCosts {
       if (normalise != profile_.codecs.end()) cost.normalise = normalise->second.encode;
       cost.normalise_at_receiver = plan_.input.width > 0 && is_image_codec(edge.codec.name);
     }
-    if (stays(edge)) return cost;
+    if (stays_on_machine(plan_, edge, source_)) return cost;
     const auto measured = profile_.codecs.find(codec_key(part, edge));
     if (measured != profile_.codecs.end()) {
       cost.encode = measured->second.encode;
@@ -73,23 +71,9 @@ class EdgeCosts {
   }
 
  private:
-  // Both ends on one and the same machine whatever the route (plan/policy.h: of parts that are
-  // spread over the same machines too).
-  bool stays(const PlanEdge& edge) const {
-    const auto& from =
-        edge.edge.from_part.empty() ? source_ : parts_.at(edge.edge.from_part)->machines;
-    if (from != (edge.edge.to_part.empty() ? sink_ : parts_.at(edge.edge.to_part)->machines))
-      return false;
-    return from.size() == 1 || (is_spread(edge.edge.from_part) && is_spread(edge.edge.to_part));
-  }
-  bool is_spread(const std::string& part) const {
-    return !part.empty() && parts_.at(part)->placement == Placement::kSpread;
-  }
-
   const Plan& plan_;
   const Profile& profile_;
-  const std::vector<std::string> source_;
-  const std::vector<std::string> sink_;
+  const std::string& source_;
   const double header_bytes_;
   std::unordered_map<std::string_view, const PlacedPart*> parts_;
 };
@@ -116,7 +100,7 @@ PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& p
   return costs;
 }
 
-std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
+std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
   std::int64_t weights = 0;
   std::int64_t peak = 0;
   for (std::size_t i = 0; i < plan.parts.size(); ++i) {
@@ -125,6 +109,15 @@ std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Ma
     peak = std::max(peak, costs.parts[i].peak_bytes);
   }
   return weights + machine.cores * peak + kRuntimeBytes;
+}
+
+std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
+  std::vector<double> messages;
+  for (const EdgeCost& edge : costs.edges) messages.push_back(edge.message_bytes);
+  const auto waiting = plan_rooms(plan, messages).waiting_bytes;
+  const auto here = waiting.find(machine.name);
+  return working_set(plan, costs, machine) +
+         (here == waiting.end() ? 0 : std::llround(here->second));
 }
 
 std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& costs,
@@ -145,7 +138,7 @@ Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine) {
   const Seconds time = machine.slowdown * costs.parts[part].median;
   if (machine.memory <= 0 || machine.swap_bandwidth <= 0) return time;
-  const std::int64_t excess = memory_footprint(plan, costs, machine) - machine.memory;
+  const std::int64_t excess = working_set(plan, costs, machine) - machine.memory;
   if (excess <= 0) return time;
   double all = 0;
   for (std::size_t i = 0; i < plan.parts.size(); ++i)

@@ -35,8 +35,11 @@ PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& p
 // Bytes that an agent takes before it holds any part: assumed.
 inline constexpr std::int64_t kRuntimeBytes = 50'000'000;
 
-// Weights of all its parts, the largest peak of activations of one (times the frames that it works
-// on at once), and the runtime.
+// What a machine works with for each frame: weights of all its parts, the largest peak of
+// activations of one (times the frames that it works on at once), and the runtime.
+std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine);
+
+// The most that it takes: that, and the room for frames that wait (plan/room.h).
 std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine);
 
 // Why a machine of the plan cannot hold its parts ("pi: 1.2 GB of 1.0 GB"); nothing if all can, if
@@ -45,7 +48,7 @@ std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& cos
                                           const Cluster& cluster);
 
 // What one run of a part takes on a machine: its measured time as often as the machine is slower
-// and, where the machine swaps, this part's share of (footprint - memory) / swap_bandwidth (facts
+// and, where the machine swaps, this part's share of (working set - memory) / swap_bandwidth (facts
 // on paper 4: a machine whose memory is exceeded pays that for each inference).
 Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine);

@@ -43,16 +43,15 @@ void CreditAccount::reset() {
   edges_.clear();
 }
 
-int CreditAccount::room_of(const Edge& edge) const {
-  return std::max(window_, 1) - edge.sent - edge.reserved;
+int CreditAccount::left_of(const Edge& edge) const {
+  return std::min(std::max(window_, 1), edge.room) - edge.sent - edge.reserved;
 }
 
 template <typename Change>
-void CreditAccount::change(const EdgeKey& key, const Change& change) {
-  Edge& edge = edges_[key];
-  exhausted_ -= room_of(edge) <= 0;
+void CreditAccount::change(Edge& edge, const EdgeKey& key, const Change& change) {
+  exhausted_ -= left_of(edge) <= 0;
   change(edge);
-  exhausted_ += room_of(edge) <= 0;
+  exhausted_ += left_of(edge) <= 0;
   if (edge.sent == 0 && edge.reserved == 0) edges_.erase(key);
 }
 
@@ -60,31 +59,34 @@ void CreditAccount::granted(const Credit& credit) {
   if (credit.key.edge == kNoIndex) {
     window_ = credit.count;
     exhausted_ = static_cast<int>(
-        std::ranges::count_if(edges_, [&](const auto& each) { return room_of(each.second) <= 0; }));
-  } else if (edges_.contains(credit.key)) {
-    change(credit.key, [&](Edge& edge) { edge.sent = std::max(0, edge.sent - credit.count); });
+        std::ranges::count_if(edges_, [&](const auto& each) { return left_of(each.second) <= 0; }));
+  } else if (const auto found = edges_.find(credit.key); found != edges_.end()) {
+    change(found->second, credit.key,
+           [&](Edge& edge) { edge.sent = std::max(0, edge.sent - credit.count); });
   }
 }
 
-bool CreditAccount::has(const EdgeKey& key) const {
+bool CreditAccount::has(const EdgeKey& key, int room) const {
   const auto found = edges_.find(key);
-  return found == edges_.end() || room_of(found->second) > 0;
+  return found == edges_.end() ? room > 0 : left_of(found->second) > 0;
 }
 
-bool CreditAccount::take(const EdgeKey& key) {
-  if (!is_open() || !has(key)) return false;
-  change(key, [](Edge& edge) { ++edge.sent; });
+bool CreditAccount::take(const EdgeKey& key, int room) {
+  if (!is_open() || !has(key, room)) return false;
+  change(edges_.try_emplace(key, Edge{.room = room}).first->second, key,
+         [](Edge& edge) { ++edge.sent; });
   return true;
 }
 
-void CreditAccount::reserve(const EdgeKey& key) {
-  change(key, [](Edge& edge) { ++edge.reserved; });
+void CreditAccount::reserve(const EdgeKey& key, int room) {
+  change(edges_.try_emplace(key, Edge{.room = room}).first->second, key,
+         [](Edge& edge) { ++edge.reserved; });
 }
 
 void CreditAccount::release(const EdgeKey& key) {
   const auto found = edges_.find(key);
   if (found == edges_.end() || found->second.reserved == 0) return;
-  change(key, [](Edge& edge) { --edge.reserved; });
+  change(found->second, key, [](Edge& edge) { --edge.reserved; });
 }
 
 }  // namespace isthmus

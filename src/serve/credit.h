@@ -43,24 +43,27 @@ class CreditAccount {
   // Whether the receiver has spoken.
   bool is_open() const { return window_ > 0; }
 
-  bool has(const EdgeKey& key) const;
+  // `room`: how many messages of the edge its receiver has room for by the plan (DeployedEdge),
+  // whatever it grants.
+  bool has(const EdgeKey& key, int room) const;
   // Whether no edge lacks any.
   bool has_for_all() const { return exhausted_ == 0; }
   // For a message that leaves now; false if it may not.
-  bool take(const EdgeKey& key);
+  bool take(const EdgeKey& key, int room);
   // For one that will be sent, or perhaps not: kept from others until `release`.
-  void reserve(const EdgeKey& key);
+  void reserve(const EdgeKey& key, int room);
   void release(const EdgeKey& key);
 
  private:
   struct Edge {
+    int room = 0;
     int sent = 0;
     int reserved = 0;
   };
-  int room_of(const Edge& edge) const;
+  int left_of(const Edge& edge) const;
   // Keeps `exhausted_` right, and forgets an edge that owes nothing.
   template <typename Change>
-  void change(const EdgeKey& key, const Change& change);
+  void change(Edge& edge, const EdgeKey& key, const Change& change);
 
   int window_ = 0;
   int exhausted_ = 0;

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "engine/taps.h"
 #include "graph/shapes.h"
+#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -85,6 +86,22 @@ void connect(Deployment& deployment) {
           place_of(part.held->engine->inputs(), edge.edge.to_tensor, deployment.plan, part.name);
     part.in.push_back(i);
   }
+}
+
+// Where an edge stays on its machine no message waits.
+void add_rooms(Deployment& deployment) {
+  const Plan& plan = deployment.plan;
+  const std::string& source = deployment.machines[deployment.source];
+  std::vector<double> messages;
+  for (const DeployedEdge& edge : deployment.edges) {
+    const PlanEdge& planned = plan.edges[messages.size()];
+    const auto bytes = edge.codec->max_payload_bytes(edge.tensor.dtype, edge.tensor.shape);
+    messages.push_back(stays_on_machine(plan, planned, source)
+                           ? 0
+                           : static_cast<double>(bytes + kMaxFrameHeaderBytes));
+  }
+  const std::vector<int> rooms = plan_rooms(plan, messages).frames;
+  for (std::size_t i = 0; i < rooms.size(); ++i) deployment.edges[i].room = rooms[i];
 }
 
 void check_inputs(const Deployment& deployment) {
@@ -214,6 +231,7 @@ std::shared_ptr<const Deployment> make_deployment(DeploymentSpec spec) {
     deployment->edges.push_back(deploy_edge(plan.edges[i], spec.edges[i], spec));
   connect(*deployment);
   check_inputs(*deployment);
+  add_rooms(*deployment);
   add_gates(*deployment);
   return deployment;
 }

@@ -74,6 +74,8 @@ struct DeployedEdge {
   bool image = false;
   bool required = true;
   Seconds wait{0};
+  // Messages that its receiver has room for (plan/room.h).
+  int room = 0;
 };
 
 struct DeployedGate {

@@ -96,8 +96,11 @@ void FlowNode::receive(Parcel parcel, const std::shared_ptr<ReturnPath>& origin)
       return "edge " + edge.name + " does not lead to " + deployment->machines[deployment->self];
     return "";
   }();
+  const int room = deployment && header.edge < deployment->edges.size()
+                       ? deployment->edges[header.edge].room
+                       : 1;
   auto token = std::shared_ptr<void>(
-      nullptr, [origin, key = edge_key(header)](void*) { origin->grant(key); });
+      nullptr, [origin, key = edge_key(header), room](void*) { origin->grant(key, room); });
   if (!fault.empty()) {
     ++counters_.refusals;
     refuse(deployment.get(), header, *origin, kNoIndex, fault);

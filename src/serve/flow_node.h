@@ -42,8 +42,8 @@ class ReturnPath {
   // Never blocks. A path whose stream is over swallows what it is given. `deployment` (may be null)
   // tells which link it is.
   virtual void send(const Deployment* deployment, Parcel parcel) = 0;
-  // The receiver has room for one more message of the edge.
-  virtual void grant(const EdgeKey& key) = 0;
+  // The receiver has room for one more message of the edge, of `room` at most.
+  virtual void grant(const EdgeKey& key, int room) = 0;
 };
 
 // How a node reaches the machines behind it.

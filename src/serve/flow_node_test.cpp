@@ -40,7 +40,7 @@ class FakeReturn final : public ReturnPath {
     const std::lock_guard lock(mutex_);
     parcels_.push_back(std::move(parcel));
   }
-  void grant(const EdgeKey&) override { ++granted; }
+  void grant(const EdgeKey&, int) override { ++granted; }
   std::vector<Parcel> parcels() const {
     const std::lock_guard lock(mutex_);
     return parcels_;

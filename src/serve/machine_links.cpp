@@ -69,7 +69,8 @@ NextHops::Sent AgentMachine::send(const Deployment& deployment, std::uint8_t mac
     traffic_[name].out += message_bytes(message);
   }
   if (!peer) return {.failure = name + " is not known here", .passage = {}, .shaped = false};
-  return peer->send(std::move(message), std::move(token));
+  const int room = deployment.edges[message.header.edge].room;
+  return peer->send(std::move(message), room, std::move(token));
 }
 
 LinkProfile AgentMachine::link_to(std::uint16_t source, const std::string& machine) const {

@@ -80,7 +80,7 @@ void Peer::forget_stream_locked() {
   outbox_.clear();
 }
 
-NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token,
+NextHops::Sent Peer::send(FlowMessage message, int room, std::shared_ptr<void> token,
                           const std::optional<Reservation>& kept) {
   NextHops::Sent sent;
   const std::lock_guard lock(mutex_);
@@ -91,9 +91,9 @@ NextHops::Sent Peer::send(FlowMessage message, std::shared_ptr<void> token,
   if (!stream_) open_locked();
   const EdgeKey key = edge_key(message.header);
   if (kept) release_locked(*kept);
-  if (!credits_.take(key)) {
+  if (!credits_.take(key, room)) {
     sent.passage.on_air = bytes_on_air(message_bytes(message), options_.link.headers);
-    outbox_.emplace_back(std::move(message), std::move(token));
+    outbox_.push_back({std::move(message), room, std::move(token)});
     return sent;
   }
   transmit_locked(std::move(message), sent);
@@ -116,10 +116,10 @@ void Peer::transmit_locked(FlowMessage message, NextHops::Sent& sent) {
 
 // In their order; what has no credit lets other edges' messages pass.
 void Peer::flush_locked() {
-  std::erase_if(outbox_, [this](auto& waiting) {
-    if (!credits_.take(edge_key(waiting.first.header))) return false;
+  std::erase_if(outbox_, [this](Waiting& waiting) {
+    if (!credits_.take(edge_key(waiting.message.header), waiting.room)) return false;
     NextHops::Sent sent;
-    transmit_locked(std::move(waiting.first), sent);
+    transmit_locked(std::move(waiting.message), sent);
     return true;
   });
 }
@@ -133,9 +133,9 @@ bool Peer::wait_ready(Seconds limit) {
   return credit_came_.wait_for(lock, limit, [this] { return credits_.is_open(); });
 }
 
-bool Peer::has_credit(const EdgeKey& key) const {
+bool Peer::has_credit(const EdgeKey& key, int room) const {
   const std::lock_guard lock(mutex_);
-  return credits_.has(key) && (credits_.is_open() || outbox_.empty());
+  return credits_.has(key, room) && (credits_.is_open() || outbox_.empty());
 }
 
 bool Peer::has_credit_for_all() const {
@@ -143,9 +143,9 @@ bool Peer::has_credit_for_all() const {
   return credits_.has_for_all() && (credits_.is_open() || outbox_.empty());
 }
 
-Peer::Reservation Peer::reserve(const EdgeKey& key) {
+Peer::Reservation Peer::reserve(const EdgeKey& key, int room) {
   const std::lock_guard lock(mutex_);
-  credits_.reserve(key);
+  credits_.reserve(key, room);
   return {key, stream_number_};
 }
 

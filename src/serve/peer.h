@@ -73,14 +73,15 @@ class Peer : public std::enable_shared_from_this<Peer> {
     EdgeKey key;
     std::uint64_t stream = 0;
   };
-  // Never blocks: what the peer grants no credit for waits here. `kept` is used up.
-  NextHops::Sent send(FlowMessage message, std::shared_ptr<void> token,
+  // Never blocks: what the peer grants no credit for, or has no room for (CreditAccount), waits
+  // here. `kept` is used up.
+  NextHops::Sent send(FlowMessage message, int room, std::shared_ptr<void> token,
                       const std::optional<Reservation>& kept = std::nullopt);
   // Whether a message of this edge, or of any, would leave at once. (Before the first credit has
   // arrived, one is taken.)
-  bool has_credit(const EdgeKey& key) const;
+  bool has_credit(const EdgeKey& key, int room) const;
   bool has_credit_for_all() const;
-  Reservation reserve(const EdgeKey& key);
+  Reservation reserve(const EdgeKey& key, int room);
   void release(const Reservation& kept);
   bool alive() const { return alive_; }
   // Waits for the first credit; whether it came.
@@ -95,6 +96,12 @@ class Peer : public std::enable_shared_from_this<Peer> {
   std::int64_t max_message_bytes() const { return options_.max_message_bytes; }
 
  private:
+  struct Waiting {
+    FlowMessage message;
+    int room = 0;
+    std::shared_ptr<void> token;
+  };
+
   Peer(PeerOptions options, Events events, Clock& clock);
   void open_locked();
   void forget_stream_locked();
@@ -125,7 +132,7 @@ class Peer : public std::enable_shared_from_this<Peer> {
   std::uint64_t stream_number_ = 0;
   std::uint64_t instance_;
   CreditAccount credits_;
-  std::deque<std::pair<FlowMessage, std::shared_ptr<void>>> outbox_;
+  std::deque<Waiting> outbox_;
   std::unique_ptr<Heartbeat> heartbeat_;
 };
 

@@ -7,9 +7,9 @@
 namespace isthmus {
 
 // What is sent on later edges waits where it is for room, and holds that of its inputs.
-std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> Source::State::receivers_locked(
-    const Generation& generation, const Route& route) const {
-  std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> receivers;
+std::vector<Source::State::Receiver> Source::State::receivers_locked(const Generation& generation,
+                                                                     const Route& route) const {
+  std::vector<Receiver> receivers;
   if (route.plan >= generation.plans.size()) return receivers;
   const Deployment& deployment = *generation.deployments[route.plan];
   const auto chosen = wire_route(deployment.plan, route.machine_of);
@@ -17,7 +17,9 @@ std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> Source::State::receivers_
     const std::uint8_t machine = deployment.machines_for(deployment.edges[edge].to, chosen).front();
     const auto remote = remotes.find(deployment.machines[machine]);
     if (remote != remotes.end() && remote->second.peer)
-      receivers.push_back({remote->second.peer, {deployment.id, static_cast<std::uint16_t>(edge)}});
+      receivers.push_back({.peer = remote->second.peer,
+                           .key = {deployment.id, static_cast<std::uint16_t>(edge)},
+                           .room = deployment.edges[edge].room});
   }
   return receivers;
 }
@@ -29,8 +31,8 @@ std::optional<Route> Source::State::route_with_room_locked(std::uint32_t frame) 
   const auto lacks_none = [](const auto& each) {
     return !each.second.peer || each.second.peer->has_credit_for_all();
   };
-  const auto has_room = [](const auto& receiver) {
-    return receiver.first->has_credit(receiver.second);
+  const auto has_room = [](const Receiver& receiver) {
+    return receiver.peer->has_credit(receiver.key, receiver.room);
   };
   if (std::ranges::all_of(remotes, lacks_none) ||
       std::ranges::all_of(receivers_locked(*current, route), has_room))
@@ -40,8 +42,8 @@ std::optional<Route> Source::State::route_with_room_locked(std::uint32_t frame) 
 
 // For the first attempt. Another takes what is left of it, and else waits for room at the peer.
 void Source::State::reserve_locked(InFlight& flight) const {
-  for (const auto& [peer, key] : receivers_locked(*flight.generation, flight.route))
-    flight.reserved.emplace_back(peer, peer->reserve(key));
+  for (const auto& [peer, key, room] : receivers_locked(*flight.generation, flight.route))
+    flight.reserved.emplace_back(peer, peer->reserve(key, room));
 }
 
 std::optional<Peer::Reservation> Source::State::take_reserved(const Peer& peer,

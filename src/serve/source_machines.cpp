@@ -84,7 +84,8 @@ NextHops::Sent Source::State::send(const Deployment& deployment, std::uint8_t ma
   }
   if (!peer) return {.failure = name + " is not connected", .passage = {}, .shaped = false};
   const auto kept = take_reserved(*peer, message.header);
-  return peer->send(std::move(message), std::move(token), kept);
+  const int room = deployment.edges[message.header.edge].room;
+  return peer->send(std::move(message), room, std::move(token), kept);
 }
 
 // Not if it has died since: nobody would hear of that again. One that was busy with its plans, and

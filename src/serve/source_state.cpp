@@ -29,7 +29,7 @@ class IntoSource final : public ReturnPath {
   void send(const Deployment* deployment, Parcel parcel) override {
     receive_(deployment, std::move(parcel));
   }
-  void grant(const EdgeKey&) override {}
+  void grant(const EdgeKey&, int) override {}
 
  private:
   Receive receive_;

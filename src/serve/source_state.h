@@ -114,8 +114,12 @@ struct Source::State final : public NextHops {
   // (source_credit.cpp).
   // By which way the frame goes if it is admitted now; nothing if it must wait.
   std::optional<Route> route_with_room_locked(std::uint32_t frame) const;
-  std::vector<std::pair<std::shared_ptr<Peer>, EdgeKey>> receivers_locked(
-      const Generation& generation, const Route& route) const;
+  struct Receiver {
+    std::shared_ptr<Peer> peer;
+    EdgeKey key;
+    int room = 0;
+  };
+  std::vector<Receiver> receivers_locked(const Generation& generation, const Route& route) const;
   void reserve_locked(InFlight& flight) const;
   // What has been kept for the message that is sent now, and is not any more.
   std::optional<Peer::Reservation> take_reserved(const Peer& peer, const FrameHeader& header);

@@ -15,14 +15,15 @@ StreamReturn::StreamReturn(std::shared_ptr<FlowStream> stream, int window, LinkO
   stream_->send(to_message({.key = {}, .count = window_}));
 }
 
-// Several together. On the emulated air they take no time, and go one by one, as in the simulator.
-void StreamReturn::grant(const EdgeKey& key) {
+// Several together, while the sender has others. On the emulated air they take no time, and go one
+// by one, as in the simulator.
+void StreamReturn::grant(const EdgeKey& key, int room) {
   Credit credit{.key = key};
   {
     const std::lock_guard lock(mutex_);
     const bool emulated = link_ && link_->shaped();
     const auto owed = owed_.try_emplace(key, 0).first;
-    if (++owed->second < (emulated ? 1 : std::max(1, window_ / 2))) return;
+    if (++owed->second < (emulated ? 1 : std::max(1, std::min(window_, room) / 2))) return;
     credit.count = owed->second;
     owed_.erase(owed);
   }

@@ -25,7 +25,7 @@ class StreamReturn final : public ReturnPath {
 
   bool is_local() const override { return false; }
   void send(const Deployment* deployment, Parcel parcel) override;
-  void grant(const EdgeKey& key) override;
+  void grant(const EdgeKey& key, int room) override;
   // Grants at once what is owed for a plan that is not deployed any more, so that neither end
   // counts it for ever.
   void settle(DeploymentId id);

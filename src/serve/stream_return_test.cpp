@@ -9,6 +9,9 @@
 namespace isthmus {
 namespace {
 
+// More room than is granted.
+constexpr int kMuch = 100;
+
 class FakeStream final : public FlowStream {
  public:
   bool send(const FlowMessage& message) override {
@@ -34,7 +37,7 @@ TEST(StreamReturn, SettlesWhatItOwesForAPlanThatIsGone) {
   StreamReturn way_back(stream, /*window=*/8, {}, cut);
   const EdgeKey gone{.deployment = {1, 1}, .edge = 3};
   const EdgeKey other{.deployment = {1, 2}, .edge = 3};
-  for (const EdgeKey& key : {gone, gone, other}) way_back.grant(key);
+  for (const EdgeKey& key : {gone, gone, other}) way_back.grant(key, kMuch);
   ASSERT_EQ(stream->sent().size(), 1u) << "so far only the window";
   way_back.settle({1, 1});
   way_back.settle({1, 1});
@@ -42,9 +45,23 @@ TEST(StreamReturn, SettlesWhatItOwesForAPlanThatIsGone) {
   const Credit credit = to_credit(stream->sent()[1]);
   EXPECT_EQ(credit.key, gone);
   EXPECT_EQ(credit.count, 2);
-  for (int i = 0; i < 3; ++i) way_back.grant(other);
+  for (int i = 0; i < 3; ++i) way_back.grant(other, kMuch);
   ASSERT_EQ(stream->sent().size(), 3u);
   EXPECT_EQ(to_credit(stream->sent()[2]).count, 4) << "the other plan's are still known";
+}
+
+// A sender that may have two on their way must not wait for half a window.
+TEST(StreamReturn, GrantsWhatTheRoomIsHalfFullOf) {
+  const std::atomic<bool> cut = false;
+  const auto stream = std::make_shared<FakeStream>();
+  StreamReturn way_back(stream, /*window=*/64, {}, cut);
+  const EdgeKey key{.deployment = {1, 1}, .edge = 3};
+  way_back.grant(key, 2);
+  ASSERT_EQ(stream->sent().size(), 2u);
+  EXPECT_EQ(to_credit(stream->sent()[1]).count, 1);
+  for (int i = 0; i < 3; ++i) way_back.grant(key, 4);
+  ASSERT_EQ(stream->sent().size(), 3u);
+  EXPECT_EQ(to_credit(stream->sent()[2]).count, 2);
 }
 
 // Whoever looks the link up may wait for a thread that grants credits meanwhile.
@@ -54,7 +71,7 @@ TEST(StreamReturn, GrantsWhileItsLinkIsLookedUp) {
   StreamReturn* self = nullptr;
   std::future<void> granted;
   const auto link_of = [&](std::uint16_t) -> std::shared_ptr<EmulatedLink> {
-    granted = std::async(std::launch::async, [&] { self->grant({{1, 1}, 3}); });
+    granted = std::async(std::launch::async, [&] { self->grant({{1, 1}, 3}, kMuch); });
     EXPECT_EQ(granted.wait_for(std::chrono::seconds(20)), std::future_status::ready);
     return nullptr;
   };

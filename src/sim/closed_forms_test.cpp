@@ -6,6 +6,7 @@
 
 #include "codec/frame.h"
 #include "plan/costs.h"
+#include "plan/room.h"
 #include "plan/tiny_plans.h"
 #include "sim/fixture.h"
 #include "sim/simulate.h"
@@ -69,6 +70,31 @@ TEST(ClosedForm, HoldsBackAStageWhoseNextHasNoCredit) {
   EXPECT_NEAR(throughput(trace), 10, 0.05);
   // Captured when admitted: at most 3 frames are in front of a frame.
   for (const FrameRecord& frame : trace.frames) EXPECT_LE(frame.capture_to_output.count(), 0.45);
+}
+
+// A frame keeps its place on a machine until the last part there has handed it on.
+TEST(ClosedForm, HoldsBackAllStagesOfAMachineWhoseNextHasNoCredit) {
+  TinyPlans tiny = pipeline({0.001, 0.1});
+  tiny.plan = {};
+  tiny.chain({"m0", "m0", "m1"}, {0.001, 0.001, 0.1}, payload(100));
+  const Trace trace = play(tiny, {.frames = 100, .max_in_flight = 64, .queue = 2});
+  EXPECT_NEAR(throughput(trace), 10, 0.05);
+  for (std::size_t i = 10; i < trace.frames.size(); ++i)
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.4, 0.05) << i;
+}
+
+// As many frames wait as there is room for by their size (plan/room.h), whatever is granted.
+TEST(ClosedForm, HoldsAsManyFramesAsThereIsRoomFor) {
+  for (const std::size_t bytes : {500'000, 1'000'000, 4'000'000, 20'000'000}) {
+    TinyPlans tiny = pipeline({0.001, 0.1});
+    tiny.plan = {};
+    tiny.chain({"m0", "m1"}, {0.001, 0.1}, payload(bytes));
+    const Trace trace = play(tiny, {.frames = 200, .max_in_flight = 100});
+    const int room = frames_of_room(static_cast<double>(bytes));
+    EXPECT_NEAR(throughput(trace), 10, 0.05);
+    for (std::size_t i = 100; i < trace.frames.size(); ++i)
+      EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 2 * room * 0.1, 0.05) << bytes;
+  }
 }
 
 TEST(ClosedForm, SpreadsFramesInProportionToSpeed) {

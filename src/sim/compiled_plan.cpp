@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "plan/policy.h"
+#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -64,6 +65,9 @@ void connect(CompiledPlan& compiled, const Plan& plan, const PlanCosts& costs) {
   const auto part_index = [&](const std::string& name) {
     return name.empty() ? -1 : static_cast<std::int32_t>(parts.at(name));
   };
+  std::vector<double> messages;
+  for (const EdgeCost& edge : costs.edges) messages.push_back(edge.message_bytes);
+  const std::vector<int> rooms = plan_rooms(plan, messages).frames;
   for (std::uint32_t i = 0; i < plan.edges.size(); ++i) {
     const PlanEdge& edge = plan.edges[i];
     compiled.edges.push_back({.from_part = part_index(edge.edge.from_part),
@@ -71,6 +75,7 @@ void connect(CompiledPlan& compiled, const Plan& plan, const PlanCosts& costs) {
                               .required = edge.required,
                               .wait = edge.wait.count(),
                               .normalise_at_receiver = costs.edges[i].normalise_at_receiver,
+                              .room = rooms[i],
                               .name = edge_name(edge.edge)});
     const CompiledEdge& made = compiled.edges.back();
     if (made.from_part < 0)

@@ -23,6 +23,8 @@ struct CompiledEdge {
   // The exit of a gate.
   bool is_exit = false;
   bool normalise_at_receiver = false;
+  // plan/room.h
+  int room = 0;
   // Where its arrival is noted: a slot for each racing machine of the receiver, else one.
   std::uint32_t first_slot = 0;
   Name name;

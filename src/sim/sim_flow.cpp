@@ -125,6 +125,7 @@ void Simulator::carry(const Job& job, std::uint32_t e, std::uint32_t from, std::
   const std::uint32_t site =
       job.part < 0 ? 0 : plan.parts[static_cast<std::size_t>(job.part)].sites[job.ordinal];
   if (to == source_) return carry_back(job.attempt, e, site);
+  if (taker >= 0 && !takes_credit(job, e, from, ordinal)) return;
   transmit(from, to,
            {.what = taker < 0 ? What::kAnswer : What::kArrival,
             .from = site,
@@ -238,6 +239,7 @@ void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordina
   // The second of a race, or an optional input that comes too late.
   if (input != kMissing) return;
   input = how;
+  if (how == kHere) hold_source_of(attempt, edge, part.machines[ordinal]);
   Awaited& awaited = attempt.awaited[counter_of(part, ordinal)];
   const bool first =
       awaited.required + awaited.optional == part.required_inputs + part.optional_inputs;
@@ -278,47 +280,6 @@ void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::u
                     .part = static_cast<std::int32_t>(index),
                     .ordinal = ordinal,
                     .ready = now_});
-}
-
-// A credit for each edge and pair of machines. What travels back to the source needs none.
-std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
-                                    std::uint32_t to) {
-  const std::uint64_t key = mix_seed(mix_seed(mix_seed(plan, edge), from), to);
-  const auto [known, fresh] =
-      credit_of_.try_emplace(key, static_cast<std::uint32_t>(credits_.size()));
-  if (fresh) {
-    credits_.push_back({options_.queue, from});
-  }
-  return known->second;
-}
-
-// For what a machine is about to send on these edges.
-void Simulator::take_credits(Attempt& attempt, const std::vector<std::uint32_t>& edges,
-                             std::uint32_t machine) {
-  const CompiledPlan& plan = plan_of(attempt);
-  for (const std::uint32_t e : edges) {
-    const CompiledEdge& edge = plan.edges[e];
-    if (edge.to_part < 0 || attempt.slots[edge.first_slot].credit != kNone) continue;
-    const auto index = static_cast<std::size_t>(edge.to_part);
-    const CompiledPart& taker = plan.parts[index];
-    const std::uint32_t to = taker.machines[attempt.course.ordinal[index]];
-    if (taker.placement == Placement::kRace || to == machine || to == source_) continue;
-    const std::uint32_t credit = credit_for(attempt.course.plan, e, machine, to);
-    --credits_[credit].left;
-    attempt.slots[edge.first_slot].credit = credit;
-  }
-}
-
-// A frame that a machine works on has its place there until the job's end.
-void Simulator::return_credits(const Job& job) {
-  Attempt& attempt = attempts_[job.attempt];
-  const CompiledPlan& plan = plan_of(attempt);
-  for (const std::uint32_t e : plan.parts[static_cast<std::size_t>(job.part)].in_edges) {
-    std::uint32_t& credit = attempt.slots[slot_of(plan.edges[e], plan, job.ordinal)].credit;
-    if (credit == kNone) continue;
-    events_.push(now_, {.what = What::kCredit, .a = credit});
-    credit = kNone;
-  }
 }
 
 void Simulator::note_span(std::uint32_t frame, const Span& span) {

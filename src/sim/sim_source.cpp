@@ -45,15 +45,6 @@ void Simulator::admit_waiting() {
   admitting_ = false;
 }
 
-bool Simulator::has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal) {
-  return std::ranges::all_of(plan.admission_edges, [&](std::uint32_t e) {
-    const auto taker = static_cast<std::size_t>(plan.edges[e].to_part);
-    const std::uint32_t to = plan.parts[taker].machines[ordinal[taker]];
-    const auto index = static_cast<std::uint32_t>(&plan - plans_.data());
-    return to == source_ || credits_[credit_for(index, e, source_, to)].left > 0;
-  });
-}
-
 bool Simulator::admit(std::uint32_t frame) {
   const Course& course = course_of_new_frame(frame);
   const CompiledPlan& plan = plans_[course.plan];
@@ -103,12 +94,13 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   for (const CompiledPart& part : plan.parts)
     for (std::uint32_t i = 0; i < part.counters(); ++i)
       attempt.awaited[part.first_counter + i] = {part.required_inputs, part.optional_inputs};
+  if (use_credits_) attempt.holds.assign(plan.counters, 0);
   attempt.answers = plan.answers;
   attempt.missing.clear();
   attempt.older = std::exchange(frames_[frame].attempt, slot);
   join_replicas(attempt);
   local_pending_ += attempt.course.plan == ladder_.size();
-  if (use_credits_) take_credits(attempt, plan.admission_edges, source_);
+  if (use_credits_) keep_credits(attempt);
   enqueue(source_, {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
 }
 

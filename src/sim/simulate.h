@@ -55,7 +55,8 @@ struct SimOptions {
   int max_in_flight = 4;
   // Frames of a live source that wait for admission.
   int max_waiting = 2;
-  // Messages of one edge that may wait on a machine; AgentOptions::queue.
+  // Messages of one edge that may wait on a machine, if it has room for so many (plan/room.h);
+  // AgentOptions::queue.
   int queue = 64;
   // Instead of the plans' own.
   std::optional<Seconds> deadline;

@@ -42,7 +42,10 @@ Simulator::Simulator(const SimOptions& options, const std::vector<Plan>& ladder,
   plans_.push_back(compile(local, cluster, index_, profile, options.measured));
   local_time_ = isthmus::local_time(isthmus::costs_of(local, cluster.source, profile),
                                     nodes_[source_].machine[0]);
-  use_credits_ = options.max_in_flight > options.queue;
+  int least_room = options.queue;
+  for (const CompiledPlan& plan : plans_)
+    for (const CompiledEdge& edge : plan.edges) least_room = std::min(least_room, edge.room);
+  use_credits_ = options.max_in_flight > least_room;
   find_spreads();
   frames_.resize(static_cast<std::size_t>(options.frames));
   trace_ = {.origin = "simulator", .plan = ladder.front().name, .frames = {}, .events = {}};
@@ -94,10 +97,7 @@ void Simulator::handle(const Event& event) {
     case What::kAnswer: return answer(event.a, event.b);
     case What::kPassBack: return pass_back(event);
     case What::kGiveUp: return give_up(event.a, event.b, event.c);
-    case What::kCredit:
-      ++credits_[event.a].left;
-      begin_jobs(credits_[event.a].sender);
-      return admit_waiting();
+    case What::kCredit: give_credit(event.a); return admit_waiting();
     case What::kLocalDue: return local_due(event.a);
     case What::kScenario: return happen(options_.events[event.a]);
     case What::kDetect: return detect(event.a);
@@ -126,50 +126,24 @@ void Simulator::enqueue(std::uint32_t machine, const Job& job) {
   begin_jobs(machine);
 }
 
-// `before` it is this one; kNone if it is the first.
-void Simulator::dequeue(Node& node, std::uint32_t job, std::uint32_t before) {
-  (before == kNone ? node.first_job : jobs_[before].next) = jobs_[job].next;
-  if (node.last_job == job) node.last_job = before;
-  free_jobs_.push_back(job);
+Simulator::Job Simulator::take_first(Node& node) {
+  const std::uint32_t taken = node.first_job;
+  node.first_job = jobs_[taken].next;
+  if (node.first_job == kNone) node.last_job = kNone;
+  free_jobs_.push_back(taken);
+  return jobs_[taken].job;
 }
 
-// First come, first served, except that a job whose output has no credit lets others pass.
+// First come, first served.
 void Simulator::begin_jobs(std::uint32_t machine) {
   Node& node = nodes_[machine];
-  std::uint32_t before = kNone;
-  std::uint32_t next = node.first_job;
-  while (next != kNone && node.busy < static_cast<int>(node.cores.size()) && !node.stopped) {
-    const std::uint32_t at = next;
-    const Job job = jobs_[at].job;
-    next = jobs_[at].next;
-    if (!is_stale(job) && use_credits_ && !can_begin(job)) {
-      before = at;
-      continue;
-    }
-    dequeue(node, at, before);
+  while (node.first_job != kNone && node.busy < static_cast<int>(node.cores.size()) &&
+         !node.stopped) {
+    const Job job = take_first(node);
     if (is_stale(job)) continue;
     const auto free = std::ranges::find(node.cores, false, &Core::busy);
     begin(machine, static_cast<std::uint32_t>(free - node.cores.begin()), job);
   }
-}
-
-// Credits of some of the source's messages were taken at admission.
-bool Simulator::can_begin(const Job& job) {
-  if (job.part < 0) return true;
-  const Attempt& attempt = attempts_[job.attempt];
-  const CompiledPlan& plan = plan_of(attempt);
-  const CompiledPart& part = plan.parts[static_cast<std::size_t>(job.part)];
-  const std::uint32_t machine = part.machines[job.ordinal];
-  return std::ranges::all_of(part.out_edges, [&](std::uint32_t e) {
-    const CompiledEdge& edge = plan.edges[e];
-    if (edge.to_part < 0 || attempt.slots[edge.first_slot].credit != kNone) return true;
-    const CompiledPart& taker = plan.parts[static_cast<std::size_t>(edge.to_part)];
-    if (taker.placement == Placement::kRace) return true;
-    const std::uint32_t to =
-        taker.machines[attempt.course.ordinal[static_cast<std::size_t>(edge.to_part)]];
-    return to == machine || to == source_ ||
-           credits_[credit_for(attempt.course.plan, e, machine, to)].left > 0;
-  });
 }
 
 void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job) {
@@ -188,10 +162,7 @@ void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job)
       .job = job, .busy = true, .start = now_, .end = now_ + duration, .work = work, .sent = 0};
   ++node.busy;
   schedule(machine, core, pieces);
-  if (!use_credits_ || job.part < 0) return;
-  Attempt& attempt = attempts_[job.attempt];
-  const CompiledPart& part = plan.parts[static_cast<std::size_t>(job.part)];
-  take_credits(attempt, part.out_edges, machine);
+  hold(job);
 }
 
 // What is still to come of the job on a core: its messages, each when it is encoded, and its end.
@@ -228,11 +199,9 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   --node.busy;
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
-    if (done.job.part >= 0) {
-      note_work(done);
-      if (use_credits_) return_credits(done.job);
-    }
+    if (done.job.part >= 0) note_work(done);
     send_rest(done.job, machine, done.sent);
+    let_go(done.job);
   }
   begin_jobs(machine);
 }
@@ -275,7 +244,7 @@ void Simulator::fail_machine(std::uint32_t machine, const SimEvent& event) {
   double noticed = now_ + profile.latency.count();
   if (event.kind == SimEventKind::kKill) {
     node.killed = true;
-    while (node.first_job != kNone) dequeue(node, node.first_job, kNone);
+    while (node.first_job != kNone) take_first(node);
     node.held.clear();
     for (Core& core : node.cores) core.busy = false;
     node.busy = 0;

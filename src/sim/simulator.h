@@ -102,6 +102,9 @@ class Simulator {
     std::vector<Slot> slots;
     // By counter of a part: inputs still missing.
     std::vector<Awaited> awaited;
+    // By counter of a part: what keeps its inputs' credits - its job, messages that wait for
+    // credit, and parts on the same machine that took what it made.
+    std::vector<std::uint32_t> holds;
     // By stand; empty where the plan leaves no choice.
     std::vector<Work> work;
     std::int32_t answers = 0;
@@ -181,10 +184,16 @@ class Simulator {
     // What it would pass back if it did not stand still.
     std::vector<Event> held;
   };
+  // A message that waits for credit.
+  struct Unsent {
+    Job job;
+    std::uint32_t edge = 0;
+    std::uint32_t from = 0;
+    std::uint32_t ordinal = 0;
+  };
   struct Credit {
     int left = 0;
-    // Who sends.
-    std::uint32_t sender = 0;
+    std::vector<Unsent> unsent;
   };
 
   // simulator.cpp
@@ -192,8 +201,7 @@ class Simulator {
   void handle(const Event& event);
   void enqueue(std::uint32_t machine, const Job& job);
   void begin_jobs(std::uint32_t machine);
-  void dequeue(Node& node, std::uint32_t job, std::uint32_t before);
-  bool can_begin(const Job& job);
+  Job take_first(Node& node);
   bool is_stale(const Job& job) const;
   void begin(std::uint32_t machine, std::uint32_t core, const Job& job);
   void schedule(std::uint32_t machine, std::uint32_t core, const std::vector<Piece>& pieces);
@@ -219,7 +227,6 @@ class Simulator {
   void admit_waiting();
   bool room_for_frame() const;
   bool admit(std::uint32_t frame);
-  bool has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal);
   void launch(std::uint32_t frame, const Course& course);
   void launch_locally(std::uint32_t frame, const std::string& reason);
   void retry(std::uint32_t attempt);
@@ -264,14 +271,23 @@ class Simulator {
   std::uint32_t slot_of(const CompiledEdge& edge, const CompiledPlan& plan,
                         std::uint32_t ordinal) const;
   std::uint32_t counter_of(const CompiledPart& part, std::uint32_t ordinal) const;
-  std::uint32_t credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
-                           std::uint32_t to);
-  void take_credits(Attempt& attempt, const std::vector<std::uint32_t>& edges,
-                    std::uint32_t machine);
-  void return_credits(const Job& job);
   void note_job(const Job& job, std::uint32_t machine, const Core& core);
   void note_span(std::uint32_t frame, const Span& span);
   void note_bytes(std::uint32_t frame, const EdgeBytes& bytes);
+
+  // sim_credit.cpp
+  std::uint32_t credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
+                           std::uint32_t to);
+  bool has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal);
+  void keep_credits(Attempt& attempt);
+  bool takes_credit(const Job& job, std::uint32_t edge, std::uint32_t from, std::uint32_t ordinal);
+  void give_credit(std::uint32_t credit);
+  void hold(const Job& job);
+  void let_go(const Job& job);
+  std::uint32_t maker_of(const Attempt& attempt, const CompiledEdge& edge,
+                         std::uint32_t machine) const;
+  void hold_source_of(Attempt& attempt, const CompiledEdge& edge, std::uint32_t machine);
+  void let_go(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal);
 
   // A local answer waits for those before it.
   Seconds local_time_now() const { return local_time_ * (1 + local_pending_); }
