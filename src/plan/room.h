@@ -10,8 +10,8 @@
 
 namespace isthmus {
 
-// Room for frames that wait at a machine (docs/runtime.md, "Room"). Shared by runtime,
-// simulator and planner, so that what an agent keeps is what its memory was planned for.
+// Room for frames that wait at a machine (docs/runtime.md, "Room"). Shared by runtime, simulator
+// and planner, so that what an agent keeps is what its memory was planned for.
 
 // A part has room for frames of so many bytes together, but for no fewer frames than keep a
 // pipeline full: one is worked on, one waits, one is on the link. Of several machines that send to
@@ -33,10 +33,11 @@ struct PlanRooms {
   // By edge: how many messages of it a machine takes from each that sends it some, before one of
   // their frames has left it. kMostRoom for edges that stay, and for answers.
   std::vector<int> frames;
-  // By machine, what waits there where it holds up the others: frames that are to be worked on or
-  // handed on, and messages that are on the link. Of its parts the one with the most counts: of the
-  // few frames for each machine that are on their way, no more wait at one. Not counted is what
-  // stays on the machine, and what a source has not sent yet.
+  // By machine, the most that waits there: frames that are to be worked on or handed on, and
+  // messages that are on the link. Of its parts the one with the most counts, for frames queue up
+  // before one of them: a machine of several parts may take more where many more frames are on
+  // their way than machines. Not counted is what stays on the machine, and what a source has not
+  // sent yet.
   std::map<std::string, double> waiting_bytes;
 };
 

@@ -56,7 +56,8 @@ TEST(Room, OfAMachineIsThatOfThePartThatHasMost) {
   TinyPlans tiny;
   tiny.chain({"a", "b", "a"}, {1, 1, 1}, 1);
   const PlanRooms rooms = rooms_of(tiny, {kMega, 2 * kMega, 8 * kMega, 1});
-  EXPECT_EQ(waits_at(rooms, "a"), kLeastRoom * 8 * kMega) << "and not 4 * 2 + 4 * 2 for the first part more";
+  EXPECT_EQ(waits_at(rooms, "a"), kLeastRoom * 8 * kMega)
+      << "and not 4 * 2 + 4 * 2 for the first part more";
 }
 
 TEST(Room, ReplicasEachSendSome) {
