@@ -50,7 +50,7 @@ class Waiting {
       rooms.frames[e] = frames_of_room(frame[to_[e]], senders);
       most[to_[e]] = std::max(most[to_[e]], senders * rooms.frames[e]);
       if (from_[e] == kEnd) continue;
-      on_link[from_[e]] += bytes_[e] * rooms.frames[e] * machines_of(to_[e]);
+      on_link[from_[e]] += bytes_[e] * rooms.frames[e];
     }
     for (std::size_t part = 0; part < most.size(); ++part)
       for (const std::string& machine : plan_.parts[part].machines) {
@@ -103,7 +103,7 @@ bool is_spread(const PlacedPart* part) {
 }  // namespace
 
 int frames_of_room(double bytes, int senders) {
-  const int least = senders > 1 ? kLeastRoomForReplica : kLeastRoom;
+  const int least = (kLeastRoom + senders - 1) / senders;
   const double room = static_cast<double>(kRoomBytes) / (std::max(bytes, 1.0) * senders);
   return static_cast<int>(std::clamp<double>(room, least, kMostRoom));
 }

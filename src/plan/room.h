@@ -14,11 +14,10 @@ namespace isthmus {
 // and planner, so that what an agent keeps is what its memory was planned for.
 
 // A part has room for frames of so many bytes together, but for no fewer frames than keep a
-// pipeline full: one is worked on, one waits, one is on the link. Of several machines that send to
-// one part each has only a share of its time.
+// pipeline full: one is worked on, one waits, one is on the link. Several machines that send to
+// one part share its room.
 inline constexpr std::int64_t kRoomBytes = std::int64_t{8} << 20;
 inline constexpr int kLeastRoom = 3;
-inline constexpr int kLeastRoomForReplica = 2;
 inline constexpr int kMostRoom = 64;
 
 // For how many frames from each of `senders` machines a part has room where each takes `bytes` as
@@ -34,10 +33,10 @@ struct PlanRooms {
   // their frames has left it. kMostRoom for edges that stay, and for answers.
   std::vector<int> frames;
   // By machine, the most that waits there: frames that are to be worked on or handed on, and
-  // messages that are on the link. Of its parts the one with the most counts, for frames queue up
-  // before one of them: a machine of several parts may take more where many more frames are on
-  // their way than machines. Not counted is what stays on the machine, and what a source has not
-  // sent yet.
+  // messages that are on the link. Of its parts the one with the most counts, and of replicas that
+  // it sends to one, for frames queue up before one of them: a machine may take more where many
+  // more frames are on their way than machines. Not counted is what stays on the machine, and what
+  // a source has not sent yet.
   std::map<std::string, double> waiting_bytes;
 };
 

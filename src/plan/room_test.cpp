@@ -27,7 +27,8 @@ TEST(Room, IsOfBytesWithinLimits) {
   EXPECT_EQ(frames_of_room(100), kMostRoom);
   EXPECT_EQ(frames_of_room(0), kMostRoom);
   EXPECT_EQ(frames_of_room(1 * kMega, /*senders=*/2), 4);
-  EXPECT_EQ(frames_of_room(12 * kMega, /*senders=*/5), kLeastRoomForReplica);
+  EXPECT_EQ(frames_of_room(12 * kMega, /*senders=*/2), 2);
+  EXPECT_EQ(frames_of_room(12 * kMega, /*senders=*/5), 1);
 }
 
 // camera -(1)-> a -(2)-> b -(.5)-> answer: a frame waits at `a` as what came or as what is to
@@ -60,7 +61,7 @@ TEST(Room, OfAMachineIsThatOfThePartThatHasMost) {
       << "and not 4 * 2 + 4 * 2 for the first part more";
 }
 
-TEST(Room, ReplicasEachSendSome) {
+TEST(Room, IsSharedByReplicasThatSend) {
   TinyPlans tiny;
   tiny.part("first", {"a", "b", "c"}, 1, Placement::kSpread);
   tiny.part("then", {"d", "e"}, 1, Placement::kSpread);
@@ -68,10 +69,9 @@ TEST(Room, ReplicasEachSendSome) {
   tiny.edge("first:y->then:x", 1);
   tiny.edge("then:y->answer:y", 1);
   const PlanRooms rooms = rooms_of(tiny, {1, 6 * kMega, 1});
-  EXPECT_EQ(rooms.frames[1], kLeastRoomForReplica);
-  EXPECT_EQ(waits_at(rooms, "d"), 3 * kLeastRoomForReplica * 6 * kMega);
-  EXPECT_EQ(waits_at(rooms, "a"),
-            frames_of_room(6 * kMega) * 6 * kMega + 2 * kLeastRoomForReplica * 6 * kMega);
+  EXPECT_EQ(rooms.frames[1], 1);
+  EXPECT_EQ(waits_at(rooms, "d"), 3 * 6 * kMega);
+  EXPECT_EQ(waits_at(rooms, "a"), kLeastRoom * 6 * kMega + 6 * kMega);
 }
 
 TEST(Room, IsPartOfTheFootprint) {
