@@ -69,9 +69,9 @@ TEST(Room, IsSharedByReplicasThatSend) {
   tiny.edge("first:y->then:x", 1);
   tiny.edge("then:y->answer:y", 1);
   const PlanRooms rooms = rooms_of(tiny, {1, 6 * kMega, 1});
-  EXPECT_EQ(rooms.frames[1], 1);
-  EXPECT_EQ(waits_at(rooms, "d"), 3 * 6 * kMega);
-  EXPECT_EQ(waits_at(rooms, "a"), kLeastRoom * 6 * kMega + 6 * kMega);
+  EXPECT_EQ(rooms.frames[1], 2);
+  EXPECT_EQ(waits_at(rooms, "d"), 3 * 2 * 6 * kMega);
+  EXPECT_EQ(waits_at(rooms, "a"), kLeastRoom * 6 * kMega + 2 * 6 * kMega);
 }
 
 TEST(Room, IsPartOfTheFootprint) {
