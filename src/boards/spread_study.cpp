@@ -160,8 +160,11 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
       .input = measurement.input(network.input,
                                  network.input.width > 0 ? request.image_codec : request.codec)};
   std::vector<WorkSample> samples;
-  for (std::size_t i = 0; i < units.size(); ++i)
-    samples.push_back({work_of(unit_graph(network.graph, units, i)), measured[i].part.median});
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    // The clock of a thread's CPU time may not have moved for the smallest.
+    samples.push_back({work_of(unit_graph(network.graph, units, i)),
+                       std::max(measured[i].part.median, Seconds{1e-9})});
+  }
   const WorkRegression fitted = fit_work(samples);
   options.seconds_per_work = fitted.seconds;
   if (regression) *regression = fitted;
@@ -247,7 +250,7 @@ std::optional<SpreadResult> if_possible(const Make& make) {
 SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
                     const SpreadRequest& request, PipelineProblem problem, const PlanPipeline& plan,
                     Profile& known) {
-  constexpr int kTries = 4;
+  constexpr int kTries = 8;
   Cluster tight = cluster;
   std::optional<std::string> too_much;
   for (int i = 0; i < kTries; ++i) {
