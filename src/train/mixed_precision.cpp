@@ -31,7 +31,19 @@ bool cpu_autocast() { return at::autocast::is_cpu_enabled(); }
 
 }  // namespace
 
-MixedPrecision::MixedPrecision(bool on, torch::Device device) : on_(on), cuda_(device.is_cuda()) {
+bool computes_well_in_bf16(torch::Device device) {
+  if (device.is_cuda()) return true;
+#if defined(__x86_64__)
+  // What oneDNN asks for.
+  return __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+         __builtin_cpu_supports("avx512dq") != 0;
+#else
+  return false;
+#endif
+}
+
+MixedPrecision::MixedPrecision(bool on, torch::Device device)
+    : on_(on && computes_well_in_bf16(device)), cuda_(device.is_cuda()) {
   if (!on_) return;
   switch_autocast(cuda_, true);
   at::autocast::increment_nesting();

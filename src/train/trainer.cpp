@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "train/mixed_precision.h"
 #include "train/result_files.h"
 #include "train/shared_beginning.h"
 
@@ -56,6 +57,10 @@ Trainer::Trainer(const Recipe& recipe, const TrainingTask& task, const ImagePool
       batches_(pool, augmentation_of(recipe.data), task.card.normalization, device_),
       student_(task.student.graph, device_) {
   if (task.teacher) teacher_.emplace(*task.teacher, device_);
+  if (recipe.precision == Precision::kBf16 && !computes_well_in_bf16(device_)) {
+    results_.precision = "f32";
+    options_.say("this processor computes in f32, not in bf16 as the recipe says: no AVX-512");
+  }
   results_.training_images = static_cast<std::int64_t>(split_.training.size());
   results_.validation_images = static_cast<std::int64_t>(split_.validation.size());
 }
