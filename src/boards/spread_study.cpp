@@ -205,10 +205,6 @@ PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineP
   return pipeline;
 }
 
-bool is_limited(const Machine& machine) {
-  return machine.memory > 0 && machine.swap_bandwidth <= 0;
-}
-
 // Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
 // If that has been done before, twice as much each time, and from those of the same memory as well:
 // what a machine does beside its stage, merging and scattering, may have moved to another.
@@ -219,7 +215,7 @@ bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluste
   const std::set<std::string> used = machines_of(plan);
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
-    if (!is_limited(machine) || !used.contains(machine.name)) continue;
+    if (!machine.has_hard_limit() || !used.contains(machine.name)) continue;
     excess[i] = memory_footprint(plan, costs, machine) - machine.memory;
     if (excess[i] <= 0) continue;
     std::int64_t& most = most_of_memory[machine.memory];
@@ -228,7 +224,7 @@ bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluste
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
     const auto most = most_of_memory.find(machine.memory);
-    if (before > 0 && is_limited(machine) && most != most_of_memory.end()) excess[i] = most->second;
+    if (before > 0 && machine.has_hard_limit() && most != most_of_memory.end()) excess[i] = most->second;
     if (excess[i] > 0)
       tight.machines[i].memory =
           std::max<std::int64_t>(1, tight.machines[i].memory - (excess[i] << before));

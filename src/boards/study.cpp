@@ -148,7 +148,7 @@ class BoardCase {
       const auto memory = static_cast<double>(unit.weight_bytes + unit.peak_bytes + kRuntimeBytes);
       const double time = board.slowdown * unit.time.count();
       double swapping = time;
-      if (board.memory > 0 && board.swap_bandwidth > 0)
+      if (board.swaps())
         swapping +=
             std::max(0.0, memory - static_cast<double>(board.memory)) / board.swap_bandwidth;
       layers.push_back({.model = network_.name,
@@ -276,7 +276,7 @@ class BoardCase {
   void check_memory(BoardRow& row) const {
     const Machine& board = cluster_.machine(heaviest_.name);
     const double used = row.confirmed->real.memory;
-    if (board.memory > 0 && board.swap_bandwidth <= 0 && used > static_cast<double>(board.memory))
+    if (board.has_hard_limit() && used > static_cast<double>(board.memory))
       row.real_failure =
           fmt::format("{} had {} in use, more than its {}", board.name, format_bytes(used),
                       format_bytes(static_cast<double>(board.memory)));

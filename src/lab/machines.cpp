@@ -81,7 +81,7 @@ void LabMachines::start(const Machine& machine, const std::filesystem::path& fol
     // A board that swaps may take more than it has, and this machine does not swap for it.
     agent.limits = std::make_unique<ControlGroup>(
         fmt::format("isthmus{}-{}-{}", getpid(), made++, machine.name),
-        ControlLimits{.memory = machine.swap_bandwidth > 0 ? 0 : machine.memory,
+        ControlLimits{.memory = machine.has_hard_limit() ? machine.memory : 0,
                       .cores = static_cast<double>(machine.cores)});
     command = agent.limits->inside(namespaces_->inside(machine.name, std::move(command)));
   }

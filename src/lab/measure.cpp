@@ -4,6 +4,7 @@
 #include <map>
 
 #include "codec/frame.h"
+#include "core/interrupt.h"
 #include "core/statistics.h"
 #include "engine/verify.h"
 #include "graph/cost.h"
@@ -114,6 +115,7 @@ PartTimes time_part(const Graph& part, int runs, Seconds at_least, const BeforeR
   const Seconds end = system_clock().now() + 10 * at_least;
   Seconds sum{0};
   for (int i = 0; i < runs || (sum < at_least && system_clock().now() < end); ++i) {
+    check_interrupt();
     before_run(*engine);
     const Seconds wall_start = system_clock().now();
     const Seconds cpu_start = thread_cpu_time();
@@ -161,8 +163,10 @@ std::vector<PlanOutput> measure_frames(const LoadedPlan& plan, const std::string
   PlanRunner runner(plan, source);
   std::vector<PlanOutput> outputs;
   if (images.count > 0) runner.run(images.get(0).image);
-  for (std::int64_t i = 0; i < images.count; ++i)
+  for (std::int64_t i = 0; i < images.count; ++i) {
+    check_interrupt();
     outputs.push_back(runner.run(images.get(i).image));
+  }
   return outputs;
 }
 

@@ -20,10 +20,6 @@ PipelineCosts::Message scaled(const PipelineCosts::Message& whole, double bytes)
 // who have the plan.
 double room_bytes(double frame) { return frames_of_room(frame) * frame; }
 
-bool is_limited(const Machine& machine) {
-  return machine.memory > 0 && machine.swap_bandwidth <= 0;
-}
-
 bool is_amount(double value) { return std::isfinite(value) && value >= 0; }
 
 bool is_amount(const Linear& linear) { return is_amount(linear.fixed) && is_amount(linear.scaled); }
@@ -135,7 +131,7 @@ double PipelineCosts::weights(const SeatedStage& stage, const Seat& seat) const 
 
 // Frames wait at the machine as what came or what is to leave, and are on the link behind it.
 double PipelineCosts::waiting(const SeatedStage& stage, const Seat& seat) const {
-  if (!is_limited(machine(seat.machine))) return 0;
+  if (!machine(seat.machine).has_hard_limit()) return 0;
   if (stage.mode == StageMode::kShards) {
     const ShardOption& shards = problem_.shards[stage.option];
     const double in = shards.in_bytes.at(seat.share);
@@ -314,7 +310,7 @@ void set_shares(const PipelineCosts& costs, StageMode mode, std::size_t option,
     for (std::size_t i = 0; i < seats.size(); ++i) {
       Seat& seat = seats[i];
       const Machine& machine = costs.machine(seat.machine);
-      if (!full[i] && machine.memory > 0 && machine.swap_bandwidth <= 0) {
+      if (!full[i] && machine.has_hard_limit()) {
         const double scaled = shards.weight_bytes.scaled + machine.cores * shards.peak_bytes.scaled;
         const double room = static_cast<double>(machine.memory - kRuntimeBytes) -
                             shards.weight_bytes.fixed - machine.cores * shards.peak_bytes.fixed -

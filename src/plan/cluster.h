@@ -47,10 +47,14 @@ struct Machine {
   int cores = 1;
   // Bytes for weights, activations and runtime; 0 for no limit.
   std::int64_t memory = 0;
-  // Bytes per second of its swap; 0: memory is a hard limit.
+  // Bytes per second of its swap; 0: it has none.
   double swap_bandwidth = 0;
   // The preset's where the file gives none.
   PowerModel power;
+
+  // Whether it cannot take more than its memory, or takes more and pays for it.
+  bool has_hard_limit() const { return memory > 0 && swap_bandwidth <= 0; }
+  bool swaps() const { return memory > 0 && swap_bandwidth > 0; }
 };
 
 // `up` from `a` to `b`, `down` back.

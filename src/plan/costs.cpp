@@ -111,10 +111,14 @@ std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine
   return weights + machine.cores * peak + kRuntimeBytes;
 }
 
-std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
+PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs) {
   std::vector<double> messages;
   for (const EdgeCost& edge : costs.edges) messages.push_back(edge.message_bytes);
-  const auto waiting = plan_rooms(plan, messages).waiting_bytes;
+  return plan_rooms(plan, messages);
+}
+
+std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
+  const auto waiting = plan_rooms(plan, costs).waiting_bytes;
   const auto here = waiting.find(machine.name);
   return working_set(plan, costs, machine) +
          (here == waiting.end() ? 0 : std::llround(here->second));
@@ -125,7 +129,7 @@ std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& cos
   for (const Machine& machine : cluster.machines) {
     const bool used = std::ranges::any_of(
         plan.parts, [&](const PlacedPart& part) { return runs_on(part, machine); });
-    if (!used || machine.memory <= 0 || machine.swap_bandwidth > 0) continue;
+    if (!used || !machine.has_hard_limit()) continue;
     const std::int64_t footprint = memory_footprint(plan, costs, machine);
     if (footprint > machine.memory)
       return machine.name + " would need " + format_bytes(static_cast<double>(footprint)) +
@@ -137,7 +141,7 @@ std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& cos
 Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine) {
   const Seconds time = machine.slowdown * costs.parts[part].median;
-  if (machine.memory <= 0 || machine.swap_bandwidth <= 0) return time;
+  if (!machine.swaps()) return time;
   const std::int64_t excess = working_set(plan, costs, machine) - machine.memory;
   if (excess <= 0) return time;
   double all = 0;

@@ -6,6 +6,7 @@
 
 #include "plan/plan.h"
 #include "plan/profile.h"
+#include "plan/room.h"
 
 namespace isthmus {
 
@@ -35,11 +36,14 @@ PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& p
 // Bytes that an agent takes before it holds any part: assumed.
 inline constexpr std::int64_t kRuntimeBytes = 50'000'000;
 
+// Room for frames that wait, by the sizes of the plan's messages (plan/room.h).
+PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs);
+
 // What a machine works with for each frame: weights of all its parts, the largest peak of
 // activations of one (times the frames that it works on at once), and the runtime.
 std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine);
 
-// The most that it takes: that, and the room for frames that wait (plan/room.h).
+// The most that it takes: that, and the room for frames that wait.
 std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine);
 
 // Why a machine of the plan cannot hold its parts ("pi: 1.2 GB of 1.0 GB"); nothing if all can, if

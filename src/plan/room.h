@@ -14,10 +14,10 @@ namespace isthmus {
 // and planner, so that what an agent keeps is what its memory was planned for.
 
 // A part has room for frames of so many bytes together, but for no fewer frames than keep a
-// pipeline full: one is worked on, one waits, one is on the link, one to spare. Several machines
-// that send to one part share its room.
+// pipeline full: one is worked on, one waits, one is on the link. Several machines that send to one
+// part share its room.
 inline constexpr std::int64_t kRoomBytes = std::int64_t{8} << 20;
-inline constexpr int kLeastRoom = 4;
+inline constexpr int kLeastRoom = 3;
 inline constexpr int kMostRoom = 64;
 
 // For how many frames from each of `senders` machines a part has room where each takes `bytes` as

@@ -65,9 +65,7 @@ void connect(CompiledPlan& compiled, const Plan& plan, const PlanCosts& costs) {
   const auto part_index = [&](const std::string& name) {
     return name.empty() ? -1 : static_cast<std::int32_t>(parts.at(name));
   };
-  std::vector<double> messages;
-  for (const EdgeCost& edge : costs.edges) messages.push_back(edge.message_bytes);
-  const std::vector<int> rooms = plan_rooms(plan, messages).frames;
+  const std::vector<int> rooms = plan_rooms(plan, costs).frames;
   for (std::uint32_t i = 0; i < plan.edges.size(); ++i) {
     const PlanEdge& edge = plan.edges[i];
     compiled.edges.push_back({.from_part = part_index(edge.edge.from_part),

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "graph/subgraph.h"
 #include "split/shard_stage.h"
+#include "split/shard_walks.h"
 
 namespace isthmus {
 namespace {

@@ -1,25 +1,13 @@
 #pragma once
 
-// Private to split/: one run of layers in shards.
+// Private to split/: one run of layers in shards, as graphs.
 
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "split/box_walk.h"
 #include "split/shard.h"
 
 namespace isthmus {
-
-struct ShardWalks {
-  std::vector<BoxWalk> walks;
-  // Spatial: how many shards each row of regions has.
-  std::vector<std::size_t> row_sizes;
-};
-
-// What each shard makes, and from what. Throws Error{kInvalid} and Error{kUnsupported} as
-// staged_partition does.
-ShardWalks walk_shards(const Graph& run, const StageSpec& stage);
 
 struct ShardedRun {
   // Divides the run's input; nothing if every shard takes all of it.
@@ -29,6 +17,7 @@ struct ShardedRun {
   Graph merge;
 };
 
+// Throws Error{kInvalid} and Error{kUnsupported} as staged_partition does.
 ShardedRun shard_run(const Graph& run, const StageSpec& stage);
 
 }  // namespace isthmus
