@@ -224,7 +224,8 @@ bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluste
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
     const auto most = most_of_memory.find(machine.memory);
-    if (before > 0 && machine.has_hard_limit() && most != most_of_memory.end()) excess[i] = most->second;
+    if (before > 0 && machine.has_hard_limit() && most != most_of_memory.end())
+      excess[i] = most->second;
     if (excess[i] > 0)
       tight.machines[i].memory =
           std::max<std::int64_t>(1, tight.machines[i].memory - (excess[i] << before));

@@ -126,8 +126,7 @@ std::string lack_of_memory(const PipelineCosts& costs) {
   for (const std::size_t worker : workers) {
     const Machine& machine = costs.machine(worker);
     // It is no lack of memory where one machine would hold it all.
-    if (!machine.has_hard_limit())
-      return "no plan of this kind fits the machines: add machines";
+    if (!machine.has_hard_limit()) return "no plan of this kind fits the machines: add machines";
     memory += static_cast<double>(machine.memory);
   }
   return fmt::format(

@@ -4,8 +4,8 @@
 
 namespace isthmus {
 
-// Whether the device multiplies bf16 numbers with sums in f32. A CPU does with AVX-512 only: without
-// it libtorch 1.13 falls back to loops that sum in bf16, slower and less exact than f32.
+// Whether the device multiplies bf16 numbers with sums in f32. A CPU does with AVX-512 only:
+// without it libtorch 1.13 falls back to loops that sum in bf16, slower and less exact than f32.
 bool computes_well_in_bf16(torch::Device device);
 
 // While this lives, operators of this thread that gain by it compute in bf16; weights stay f32.
