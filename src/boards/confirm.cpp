@@ -75,7 +75,37 @@ BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, 
           .alone_ms = quantile(latencies_after(alone, cold), 0.5)};
 }
 
+// Seconds of the runs of every part on every machine.
+std::map<std::pair<std::string, std::string>, std::vector<double>> runs_of(const Trace& trace) {
+  std::map<std::pair<std::string, std::string>, std::vector<double>> runs;
+  for (const FrameRecord& frame : trace.frames)
+    for (const Span& span : frame.spans)
+      if (span.kind == SpanKind::kRun)
+        runs[{std::string(span.what), std::string(span.machine)}].push_back(span.duration.count());
+  return runs;
+}
+
 }  // namespace
+
+std::string disturbance_between(const Trace& played, const Trace& real) {
+  constexpr double kMuch = 1.15;
+  constexpr double kShortRun = 0.01;
+  const auto real_runs = runs_of(real);
+  double most = kMuch;
+  std::string what;
+  for (const auto& [which, expected] : runs_of(played)) {
+    const auto found = real_runs.find(which);
+    const double measured = quantile(expected, 0.5);
+    if (found == real_runs.end() || measured < kShortRun) continue;
+    const double ratio = quantile(found->second, 0.5) / measured;
+    if (std::max(ratio, 1 / ratio) <= most) continue;
+    most = std::max(ratio, 1 / ratio);
+    what = fmt::format(
+        "{} took {:.2f} times as long on {} as when it was measured: this machine had other work",
+        which.first, ratio, which.second);
+  }
+  return what;
+}
 
 Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
                           const SpreadOutcome& expected) {
@@ -110,10 +140,12 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
   const Trace full = run_frames(frames, in_flight, "full");
   const Trace alone = run_frames(frames_alone, 1, "alone");
 
+  const Trace played = play_frames(plan.plan, cluster, profile, frames, in_flight);
   BoardConfirmation result{
-      .played = measured(play_frames(plan.plan, cluster, profile, frames, in_flight), in_flight,
+      .played = measured(played, in_flight,
                          play_frames(plan.plan, cluster, profile, frames_alone, 1), cold),
-      .real = measured(full, in_flight, alone, cold)};
+      .real = measured(full, in_flight, alone, cold),
+      .disturbance = disturbance_between(played, full)};
   result.played.memory = heaviest.memory;
   result.real.memory = static_cast<double>(machines.peak_memory(heaviest.name));
   return result;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "boards/scenario.h"
 #include "boards/spread_study.h"
@@ -33,7 +34,14 @@ struct BoardConfirmation {
   BoardMeasurement played;
   // On processes of this machine. Memory: what the heaviest board has had in use.
   BoardMeasurement real;
+  // What spoils the comparison: a part that took much longer or shorter than when it was measured,
+  // because this machine had other work then or now; "" where nothing does.
+  std::string disturbance;
 };
+
+// Of two traces of a plan: the part whose runs differ by more than a seventh, and most. Runs of
+// less than 10 ms are not looked at.
+std::string disturbance_between(const Trace& played, const Trace& real);
 
 // How long the real frames take if they take what is expected, without starting and deploying.
 Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,

@@ -45,6 +45,7 @@ Json to_json(const BoardRow& row) {
   if (row.confirmed) {
     json["real"] = to_json(row.confirmed->real);
     json["played"] = to_json(row.confirmed->played);
+    if (!row.confirmed->disturbance.empty()) json["disturbance"] = row.confirmed->disturbance;
   }
   return json;
 }
@@ -97,7 +98,8 @@ BoardRow row_from_json(Fields fields) {
     row.real_failure = fields.string("real_failure", "");
     if (fields.has("real"))
       row.confirmed = BoardConfirmation{.played = measurement_from_json(fields.object("played")),
-                                        .real = measurement_from_json(fields.object("real"))};
+                                        .real = measurement_from_json(fields.object("real")),
+                                        .disturbance = fields.string("disturbance", "")};
   }
   fields.finish();
   return row;

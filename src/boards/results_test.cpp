@@ -31,7 +31,8 @@ BoardResults example_results() {
        .p95_ms = 11,
        .difference = 1e-7,
        .confirmed = BoardConfirmation{.played = {.throughput = 2},
-                                      .real = {.throughput = 3, .alone_ms = 7}}});
+                                      .real = {.throughput = 3, .alone_ms = 7},
+                                      .disturbance = "conv1 took 2.00 times as long"}});
   results.rows.push_back({.model = "alexnet",
                           .boards = 2,
                           .method = "spatial",
@@ -47,6 +48,7 @@ TEST(BoardResults, AreWrittenAsPublished) {
   EXPECT_EQ(written["rows"][0]["most_throughput"], 3);
   EXPECT_EQ(written["rows"][0]["played"]["throughput"], 2);
   EXPECT_EQ(written["rows"][0]["real"]["throughput"], 3);
+  EXPECT_EQ(written["rows"][0]["disturbance"], "conv1 took 2.00 times as long");
   EXPECT_FALSE(written["rows"][1].contains("throughput"));
 }
 

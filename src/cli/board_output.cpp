@@ -128,6 +128,9 @@ std::vector<Remarks> remarks_of(const BoardResults& results) {
     if (!row.not_more.empty()) limits.lines.push_back(which + ": " + row.not_more);
     if (!row.real_failure.empty())
       real.lines.push_back(fmt::format("{}, {}: {}", which, row.method, row.real_failure));
+    if (row.confirmed && !row.confirmed->disturbance.empty())
+      real.lines.push_back(
+          fmt::format("{}, {}: {}", which, row.method, row.confirmed->disturbance));
   }
   std::vector<Remarks> all{std::move(limits), std::move(real)};
   std::erase_if(all, [](const Remarks& remarks) { return remarks.lines.empty(); });
