@@ -15,17 +15,12 @@ if(ISTHMUS_SANITIZE)
   unset(_suppressions)
 endif()
 
-# What the sources of test programs are compiled with beside all else: with sanitizers -O0 takes half
-# the time.
-set(ISTHMUS_TEST_FLAGS "" CACHE STRING "Compiler options of test programs alone")
-
 # A GoogleTest program in build/tests, registered as one test of ctest with the label unit.
 function(isthmus_test name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE
     isthmus_test_support GTest::gtest_main GTest::gmock isthmus_flags)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_compile_options(${name} PRIVATE ${ISTHMUS_TEST_FLAGS})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -55,7 +55,8 @@ class EdgeCosts {
       if (normalise != profile_.codecs.end()) cost.normalise = normalise->second.encode;
       cost.normalise_at_receiver = plan_.input.width > 0 && is_image_codec(edge.codec.name);
     }
-    if (stays_on_machine(plan_, edge, source_)) return cost;
+    if (stays_on_machine(plan_, part_of(edge.edge.from_part), part_of(edge.edge.to_part), source_))
+      return cost;
     const auto measured = profile_.codecs.find(codec_key(part, edge));
     if (measured != profile_.codecs.end()) {
       cost.encode = measured->second.encode;
@@ -71,6 +72,10 @@ class EdgeCosts {
   }
 
  private:
+  const PlacedPart* part_of(const std::string& name) const {
+    return name.empty() ? nullptr : parts_.at(name);
+  }
+
   const Plan& plan_;
   const Profile& profile_;
   const std::string& source_;

@@ -17,7 +17,9 @@ class Waiting {
         bytes_(message_bytes),
         in_(plan.parts.size(), 0),
         out_(plan.parts.size(), 0),
-        next_here_(plan.parts.size()) {
+        next_here_(plan.parts.size()),
+        enters_(plan.parts.size(), false) {
+    std::vector<bool> is_fed_here(plan.parts.size(), false);
     std::unordered_map<std::string_view, std::size_t> parts;
     for (const PlacedPart& part : plan.parts) parts.emplace(part.name, parts.size());
     const auto index_of = [&](const std::string& part) {
@@ -30,8 +32,15 @@ class Waiting {
       if (from_[e] != kEnd) out_[from_[e]] += bytes_[e];
       if (to_[e] == kEnd) continue;
       in_[to_[e]] += bytes_[e];
-      if (bytes_[e] == 0 && from_[e] != kEnd) next_here_[from_[e]].push_back(to_[e]);
+      if (bytes_[e] > 0) {
+        enters_[to_[e]] = true;
+      } else if (from_[e] != kEnd) {
+        next_here_[from_[e]].push_back(to_[e]);
+        is_fed_here[to_[e]] = true;
+      }
     }
+    for (std::size_t part = 0; part < enters_.size(); ++part)
+      enters_[part] = enters_[part] || !is_fed_here[part];
   }
 
   PlanRooms rooms() const {
@@ -43,7 +52,7 @@ class Waiting {
     // A frame keeps its place from its coming until what the parts here make of it has left: it
     // waits as one or as the other.
     for (std::size_t part = 0; part < frame.size(); ++part)
-      frame[part] = std::max(in_[part], sum_here(out_, part));
+      if (enters_[part]) frame[part] = std::max(in_[part], sum_here(out_, part));
     for (std::size_t e = 0; e < plan_.edges.size(); ++e) {
       if (bytes_[e] == 0 || to_[e] == kEnd) continue;
       const int senders = from_[e] == kEnd ? 1 : machines_of(from_[e]);
@@ -52,11 +61,13 @@ class Waiting {
       if (from_[e] == kEnd) continue;
       on_link[from_[e]] += bytes_[e] * rooms.frames[e];
     }
-    for (std::size_t part = 0; part < most.size(); ++part)
+    for (std::size_t part = 0; part < most.size(); ++part) {
+      if (!enters_[part]) continue;
       for (const std::string& machine : plan_.parts[part].machines) {
         double& bytes = rooms.waiting_bytes[machine];
         bytes = std::max(bytes, most[part] * frame[part] + sum_here(on_link, part));
       }
+    }
     return rooms;
   }
 
@@ -94,6 +105,9 @@ class Waiting {
   std::vector<double> in_;
   std::vector<double> out_;
   std::vector<std::vector<std::size_t>> next_here_;
+  // Whether frames come to its machine with it. What others of the machine feed is counted as
+  // theirs.
+  std::vector<bool> enters_;
 };
 
 bool is_spread(const PlacedPart* part) {
@@ -109,10 +123,19 @@ int frames_of_room(double bytes, int senders) {
 }
 
 bool stays_on_machine(const Plan& plan, const PlanEdge& edge, const std::string& source) {
-  const std::vector<std::string> from = machines_from(plan, edge, source);
-  if (from != machines_to(plan, edge, source)) return false;
-  return from.size() == 1 ||
-         (is_spread(plan.find(edge.edge.from_part)) && is_spread(plan.find(edge.edge.to_part)));
+  return stays_on_machine(plan, plan.find(edge.edge.from_part), plan.find(edge.edge.to_part),
+                          source);
+}
+
+bool stays_on_machine(const Plan& plan, const PlacedPart* from, const PlacedPart* to,
+                      const std::string& source) {
+  const auto machines = [](const PlacedPart* part, const std::string& end) {
+    return part != nullptr ? std::span(part->machines) : std::span(&end, 1);
+  };
+  const auto senders = machines(from, source);
+  if (!std::ranges::equal(senders, machines(to, plan.sink.empty() ? source : plan.sink)))
+    return false;
+  return senders.size() == 1 || (is_spread(from) && is_spread(to));
 }
 
 PlanRooms plan_rooms(const Plan& plan, std::span<const double> message_bytes) {

@@ -27,6 +27,10 @@ int frames_of_room(double bytes, int senders = 1);
 // Whether both ends of an edge are one machine, whatever the route: parts that are spread over the
 // same machines take the same of them (plan/policy.h).
 bool stays_on_machine(const Plan& plan, const PlanEdge& edge, const std::string& source);
+// The same for who knows the edge's parts; null stands for the source that sends the input, and for
+// the machine that the answer goes to.
+bool stays_on_machine(const Plan& plan, const PlacedPart* from, const PlacedPart* to,
+                      const std::string& source);
 
 struct PlanRooms {
   // By edge: how many messages of it a machine takes from each that sends it some, before one of
