@@ -15,6 +15,13 @@ if(ISTHMUS_SANITIZE)
   unset(_suppressions)
 endif()
 
+# Seconds that a test program may take. Sanitizers make it five to ten times as slow.
+if(ISTHMUS_SANITIZE)
+  set(ISTHMUS_TEST_TIMEOUT 1200)
+else()
+  set(ISTHMUS_TEST_TIMEOUT 600)
+endif()
+
 # A GoogleTest program in build/tests, registered as one test of ctest with the label unit.
 function(isthmus_test name)
   add_executable(${name} ${ARGN})
@@ -25,7 +32,7 @@ function(isthmus_test name)
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES
-    LABELS unit TIMEOUT 600
+    LABELS unit TIMEOUT ${ISTHMUS_TEST_TIMEOUT}
     ENVIRONMENT "${ISTHMUS_TEST_ENVIRONMENT}")
   # Machines that are silent for 0.3 s are dead (docs/runtime.md): no other test beside these.
   if(name MATCHES "^(net|serve|lab|system)_test$")
