@@ -101,7 +101,7 @@ std::string disturbance_between(const Trace& played, const Trace& real) {
     if (std::max(ratio, 1 / ratio) <= most) continue;
     most = std::max(ratio, 1 / ratio);
     what = fmt::format(
-        "{} took {:.2f} times as long on {} as when it was measured: this machine had other work",
+        "{} took {:.2f} times as long on {} as when it was measured: has this machine other work?",
         which.first, ratio, which.second);
   }
   return what;
