@@ -1,7 +1,8 @@
 // How long planning takes once everything is measured: the networks of paper 4 and a DenseNet of
 // 700 nodes on twelve boards, equal, half of them three times slower, or all different, with much
 // and with little memory, for both objectives. Units get the times that their work takes at assumed
-// rates. Prints JSON: CPU seconds of one core.
+// rates. Prints JSON: CPU seconds of one core, and what the plan
+// promises. Arguments: networks instead of these.
 
 #include <algorithm>
 #include <iostream>
@@ -81,6 +82,8 @@ Json plan(const isthmus::PipelineProblem& problem, const std::string& kind, std:
   try {
     const auto planned = isthmus::plan_pipeline(problem, cluster, objective);
     row["stages"] = planned.stages.size();
+    row["period_s"] = planned.period.count();
+    row["latency_s"] = planned.latency.count();
   } catch (const isthmus::Error& error) {
     row["refused"] = error.what();
   }
@@ -115,9 +118,11 @@ Json measure(const std::string& name) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  std::vector<std::string> names(argv + 1, argv + argc);
+  if (names.empty()) names = {"vgg16", "resnet50", "xception", "c3d", "densenet201"};
   Json networks = Json::array();
-  for (const char* name : {"vgg16", "resnet50", "xception", "c3d", "densenet201"}) {
+  for (const std::string& name : names) {
     std::cerr << name << '\n';
     networks.push_back(measure(name));
   }

@@ -167,6 +167,9 @@ std::optional<PipelinePlan> possible(const PipelineCosts& costs, const Cluster& 
 // if the others can take the rest. Adds up to 1 over all machines of the seats.
 void set_shares(const PipelineCosts& costs, StageMode mode, std::size_t option,
                 std::vector<Seat>& seats);
+// One for each machine, with such shares.
+std::vector<Seat> seats_on(const PipelineCosts& costs, StageMode mode, std::size_t option,
+                           std::span<const std::size_t> machines);
 // A stage on these machines, with such shares.
 PipelineStage stage_on(const PipelineCosts& costs, const SeatedStage& stage,
                        const std::vector<std::size_t>& machines);

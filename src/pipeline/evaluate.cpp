@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "pipeline/costs.h"
 #include "pipeline/latency.h"
+#include "pipeline/machine_loads.h"
 
 namespace isthmus {
 namespace {
@@ -64,56 +65,43 @@ Seating seating_of(const PipelineCosts& costs, const Cluster& cluster, const Pip
   return seating;
 }
 
-// Adds up what the machines do, stage by stage.
+// Gives a plan its numbers, and words to them.
 class Evaluation {
  public:
   Evaluation(const PipelineCosts& costs, const Cluster& cluster, PipelinePlan plan)
       : costs_(costs),
         plan_(std::move(plan)),
         seating_(seating_of(costs_, cluster, plan_)),
-        loads_(costs_.machines()),
-        holding_(costs_.machines()) {}
+        machines_(costs_) {}
 
   PipelinePlan result() {
-    hold();
-    run();
-    for (std::size_t b = 0; b <= seating_.stages.size(); ++b) cross(b);
-    for (std::size_t s = 0; s < plan_.stages.size(); ++s) set_period(s);
-    set_whole();
-    plan_.latency = Seconds{frame_latency(costs_, seating_.stages, swapping_)};
+    if (!machines_.add_up(seating_.stages)) fail();
+    for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
+      plan_.stages[s].period = Seconds{machines_.period(s)};
+      plan_.stages[s].bound = bound(busiest_of(seating_.seats[s]));
+    }
+    plan_.period = Seconds{machines_.period()};
+    const auto busiest = std::ranges::max_element(machines_.loads(), {}, &Load::busiest);
+    plan_.bound = bound(static_cast<std::size_t>(busiest - machines_.loads().begin()));
+    plan_.latency = Seconds{frame_latency(costs_, seating_.stages, machines_.swapping())};
     return std::move(plan_);
   }
 
  private:
-  struct Holding {
-    double weights = 0;
-    double waiting = 0;
-    double peak = 0;
-    bool charged = false;
-  };
-
-  double footprint_of(const Holding& holding, std::size_t machine) const {
-    return costs_.footprint(holding.weights + holding.waiting, holding.peak, machine);
-  }
-
-  void hold() {
-    for (const SeatedStage& stage : seating_.stages) {
-      for (const Seat& seat : stage.seats) {
-        Holding& holding = holding_[seat.machine];
-        holding.weights += costs_.weights(stage, seat);
-        holding.waiting = std::max(holding.waiting, costs_.waiting(stage, seat));
-        holding.peak = std::max(holding.peak, costs_.peak(stage, seat));
-        const double footprint = footprint_of(holding, seat.machine);
-        if (costs_.swapping(footprint, seat.machine) == PipelineCosts::kNever)
-          throw Error(
-              ErrorKind::kUnsupported,
-              fmt::format("{} cannot hold {}{}: it would need {} of its {}",
-                          costs_.machine(seat.machine).name,
-                          stage.mode == StageMode::kShards ? "a shard of " : "", layers(stage),
-                          format_bytes(footprint),
-                          format_bytes(static_cast<double>(costs_.machine(seat.machine).memory))));
-      }
+  [[noreturn]] void fail() const {
+    if (const auto& held = machines_.not_held()) {
+      const SeatedStage& stage = seating_.stages[held->stage];
+      const Machine& machine = costs_.machine(held->machine);
+      throw Error(ErrorKind::kUnsupported,
+                  fmt::format("{} cannot hold {}{}: it would need {} of its {}", machine.name,
+                              stage.mode == StageMode::kShards ? "a shard of " : "", layers(stage),
+                              format_bytes(held->footprint),
+                              format_bytes(static_cast<double>(machine.memory))));
     }
+    const MachineLoads::NotLinked& ends = machines_.not_linked().value();
+    throw Error(ErrorKind::kUnsupported,
+                "there is no link from " + costs_.machine(ends.from).name + " to " +
+                    costs_.machine(ends.to).name + ", which must talk");
   }
 
   std::string layers(const SeatedStage& stage) const {
@@ -122,92 +110,31 @@ class Evaluation {
                                      : units[stage.first].until + " to " + units[stage.last].until;
   }
 
-  // Swapping is charged to the first stage that a machine runs.
-  void run() {
-    for (const SeatedStage& stage : seating_.stages) {
-      std::vector<double> swapping;
-      for (const Seat& seat : stage.seats) {
-        Holding& holding = holding_[seat.machine];
-        swapping.push_back(
-            holding.charged ? 0
-                            : costs_.swapping(footprint_of(holding, seat.machine), seat.machine));
-        holding.charged = true;
-        const double frames = stage.mode == StageMode::kShards ? 1 : seat.share;
-        loads_[seat.machine].compute += frames * (costs_.run_time(stage, seat) + swapping.back()) /
-                                        costs_.machine(seat.machine).cores;
-      }
-      swapping_.push_back(std::move(swapping));
-    }
-  }
-
-  void cross(std::size_t boundary) {
-    const SeatedStage source = costs_.source_stage();
-    const bool answer = boundary == seating_.stages.size();
-    const SeatedStage& from = boundary == 0 ? source : seating_.stages[boundary - 1];
-    const SeatedStage& to = answer ? source : seating_.stages[boundary];
-    Crossing crossing;
-    costs_.cross(from, to, answer ? costs_.problem().units.size() : to.first, crossing);
-    for (std::size_t i = 0; i < from.seats.size(); ++i)
-      add(from.seats[i].machine, crossing.from[i], from, to);
-    for (std::size_t k = 0; k < to.seats.size(); ++k)
-      add(to.seats[k].machine, k == 0 ? crossing.holder : crossing.to[k], from, to);
-  }
-
-  void add(std::size_t machine, const Load& load, const SeatedStage& from, const SeatedStage& to) {
-    if (load.busiest() == PipelineCosts::kNever) no_link(from, to);
-    loads_[machine] += load;
-  }
-
-  [[noreturn]] void no_link(const SeatedStage& from, const SeatedStage& to) const {
-    for (const auto* a : {&from, &to})
-      for (const auto* b : {&from, &to})
-        for (const Seat& one : a->seats)
-          for (const Seat& other : b->seats)
-            if (!costs_.linked(one.machine, other.machine))
-              throw Error(ErrorKind::kUnsupported,
-                          "there is no link from " + costs_.machine(one.machine).name + " to " +
-                              costs_.machine(other.machine).name + ", which must talk");
-    throw Error(ErrorKind::kUnsupported, "two machines that must talk have no link");
+  std::size_t busiest_of(const std::vector<Seat>& seats) const {
+    return std::ranges::max_element(
+               seats, {}, [&](const Seat& seat) { return machines_.loads()[seat.machine].busiest(); })
+        ->machine;
   }
 
   // What a machine's busiest side is; its first stage, the input and the answer give the names.
   std::string bound(std::size_t machine) const {
-    const Load& load = loads_[machine];
+    const Load& load = machines_.loads()[machine];
     const std::string& name = costs_.machine(machine).name;
     if (load.compute >= load.busiest()) return name + " computes";
     const bool sends = load.send >= load.busiest();
-    for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
-      const auto& stage = seating_.stages[s];
+    for (const SeatedStage& stage : seating_.stages) {
       if (std::ranges::find(stage.seats, machine, &Seat::machine) == stage.seats.end()) continue;
-      if (sends && s + 1 == plan_.stages.size()) return name + " sends the answer";
+      if (sends && &stage == &seating_.stages.back()) return name + " sends the answer";
       return name + (sends ? " sends " : " receives ") +
              boundary_name(costs_.problem(), sends ? stage.last + 1 : stage.first);
     }
     return name + (sends ? " sends the input" : " receives the answer");
   }
 
-  void set_period(std::size_t s) {
-    double longest = -1;
-    for (const Seat& seat : seating_.stages[s].seats) {
-      if (loads_[seat.machine].busiest() <= longest) continue;
-      longest = loads_[seat.machine].busiest();
-      plan_.stages[s].bound = bound(seat.machine);
-    }
-    plan_.stages[s].period = Seconds{longest};
-  }
-
-  void set_whole() {
-    const auto busiest = std::ranges::max_element(loads_, {}, &Load::busiest);
-    plan_.period = Seconds{busiest->busiest()};
-    plan_.bound = bound(static_cast<std::size_t>(busiest - loads_.begin()));
-  }
-
   const PipelineCosts& costs_;
   PipelinePlan plan_;
   const Seating seating_;
-  std::vector<Load> loads_;
-  std::vector<Holding> holding_;
-  std::vector<std::vector<double>> swapping_;
+  MachineLoads machines_;
 };
 
 }  // namespace
