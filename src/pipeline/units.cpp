@@ -130,14 +130,23 @@ class ProblemBuilder {
            0.1 * static_cast<double>(weights_);
   }
 
-  Graph run_of(std::size_t first, std::size_t last) const {
+  // Units [first, last].
+  struct Run {
+    std::size_t first = 0;
+    std::size_t last = 0;
+    Graph graph;
+    GraphCost cost;
+  };
+  Run run_of(std::size_t first, std::size_t last) const {
     const std::string& input = first == 0 ? graph_.inputs[0].name : ends_[first - 1];
-    return extract_subgraph(graph_, {&input, 1}, {&ends_[last], 1});
+    Graph graph = extract_subgraph(graph_, {&input, 1}, {&ends_[last], 1});
+    GraphCost cost = cost_of(graph);
+    return {first, last, std::move(graph), std::move(cost)};
   }
 
   // Of a unit that has no option of its own.
   std::string why_whole(std::size_t unit) const {
-    const Graph run = run_of(unit, unit);
+    const Graph run = run_of(unit, unit).graph;
     std::vector<std::string> reasons;
     for (const ShardKind kind : kKinds) {
       const auto problem =
@@ -160,26 +169,25 @@ class ProblemBuilder {
     double left_over = 0;
   };
 
-  std::optional<Sample> sample(const Graph& run, std::size_t first, std::size_t last,
-                               ShardKind kind, int count) const {
-    const StageSpec stage{.until = ends_[last],
+  std::optional<Sample> sample(const Run& run, ShardKind kind, int count) const {
+    const StageSpec stage{.until = ends_[run.last],
                           .kind = kind,
                           .shares = std::vector<double>(static_cast<std::size_t>(count), 1.0)};
     std::vector<ShardCost> costs;
     try {
-      costs = shard_costs(run, "", stage);
+      costs = shard_costs(run.graph, run.cost, stage);
     } catch (const Error&) {
       return std::nullopt;
     }
     Sample largest{.share = 1.0 / count};
-    for (std::size_t unit = first; unit <= last; ++unit)
+    for (std::size_t unit = run.first; unit <= run.last; ++unit)
       for (const auto& [node, time] : units_[unit].node_seconds)
         if (std::ranges::none_of(costs,
                                  [&](const ShardCost& cost) { return cost.shares.contains(node); }))
           largest.left_over += time;
     for (const ShardCost& cost : costs) {
       double seconds = 0;
-      for (std::size_t unit = first; unit <= last; ++unit)
+      for (std::size_t unit = run.first; unit <= run.last; ++unit)
         for (const auto& [node, time] : units_[unit].node_seconds)
           if (const auto share = cost.shares.find(node); share != cost.shares.end())
             seconds += time * share->second;
@@ -198,32 +206,32 @@ class ProblemBuilder {
             .scaled = factor * scaled};
   }
 
-  int most_shards(const Graph& run, std::size_t first, std::size_t last, ShardKind kind) const {
+  int most_shards(const Run& run, ShardKind kind) const {
     // Two groups of channels are cut evenly in two or in four, but not in three: so many at most
     // that fewer are even, too.
-    if (kind != ShardKind::kSpatial && has_groups(run)) {
-      const auto halves = sample(run, first, last, kind, 2);
+    if (kind != ShardKind::kSpatial && has_groups(run.graph)) {
+      const auto halves = sample(run, kind, 2);
       int count = 2;
       while (count < std::min(options_.machines, 16)) {
-        const auto next = sample(run, first, last, kind, count + 1);
+        const auto next = sample(run, kind, count + 1);
         if (!next || next->seconds * (count + 1) > 1.2 * halves->seconds * 2) break;
         ++count;
       }
       return count;
     }
     for (int count = std::min(options_.machines, 16); count > 4; --count)
-      if (sample(run, first, last, kind, count)) return count;
+      if (sample(run, kind, count)) return count;
     return 4;
   }
 
   void add_option(std::size_t first, std::size_t last, ShardKind kind) {
-    const Graph run = run_of(first, last);
-    const std::string& input = run.inputs[0].name;
-    const auto wide = sample(run, first, last, kind, 2);
-    auto narrow = sample(run, first, last, kind, 4);
+    const Run run = run_of(first, last);
+    const std::string& input = run.graph.inputs[0].name;
+    const auto wide = sample(run, kind, 2);
+    auto narrow = sample(run, kind, 4);
     int most = 4;
     if (!narrow) {
-      narrow = sample(run, first, last, kind, 3);
+      narrow = sample(run, kind, 3);
       most = 3;
     }
     // Two pieces that are as dear as the whole are none.
@@ -231,7 +239,7 @@ class ProblemBuilder {
     double whole = 0;
     for (std::size_t unit = first; unit <= last; ++unit) whole += units_[unit].seconds;
     if (wide->seconds > 0.9 * whole) return;
-    if (most == 4) most = most_shards(run, first, last, kind);
+    if (most == 4) most = most_shards(run, kind);
     const double bytes = wire_bytes(options_.codec);
     const bool takes_all = narrow->input >= static_cast<double>(elements(input));
     const double in_bytes =

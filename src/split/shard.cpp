@@ -147,7 +147,11 @@ std::optional<std::string> shard_problem(const Graph& graph, const std::string& 
 std::vector<ShardCost> shard_costs(const Graph& graph, const std::string& from,
                                    const StageSpec& stage) {
   const Graph run = run_between(graph, from, stage.until);
-  const GraphCost cost = cost_of(run);
+  return shard_costs(run, cost_of(run), stage);
+}
+
+std::vector<ShardCost> shard_costs(const Graph& run, const GraphCost& cost,
+                                   const StageSpec& stage) {
   std::vector<ShardCost> costs;
   for (const BoxWalk& walk : walk_shards(run, stage).walks) {
     WalkCost of_walk = cost_of(run, walk, cost);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graph/cost.h"
 #include "graph/graph.h"
 #include "split/box.h"
 #include "split/partition.h"
@@ -78,5 +79,8 @@ struct ShardCost {
 };
 std::vector<ShardCost> shard_costs(const Graph& graph, const std::string& from,
                                    const StageSpec& stage);
+// The same of a graph that is the stage, from its only input to its only output, by its cost_of:
+// for who looks at many ways to cut it.
+std::vector<ShardCost> shard_costs(const Graph& run, const GraphCost& cost, const StageSpec& stage);
 
 }  // namespace isthmus
