@@ -99,9 +99,9 @@ class Evaluation {
                               format_bytes(static_cast<double>(machine.memory))));
     }
     const MachineLoads::NotLinked& ends = machines_.not_linked().value();
-    throw Error(ErrorKind::kUnsupported,
-                "there is no link from " + costs_.machine(ends.from).name + " to " +
-                    costs_.machine(ends.to).name + ", which must talk");
+    throw Error(ErrorKind::kUnsupported, "there is no link from " + costs_.machine(ends.from).name +
+                                             " to " + costs_.machine(ends.to).name +
+                                             ", which must talk");
   }
 
   std::string layers(const SeatedStage& stage) const {
@@ -112,7 +112,8 @@ class Evaluation {
 
   std::size_t busiest_of(const std::vector<Seat>& seats) const {
     return std::ranges::max_element(
-               seats, {}, [&](const Seat& seat) { return machines_.loads()[seat.machine].busiest(); })
+               seats, {},
+               [&](const Seat& seat) { return machines_.loads()[seat.machine].busiest(); })
         ->machine;
   }
 

@@ -57,8 +57,7 @@ bool MachineLoads::run(std::span<const SeatedStage> stages) {
           holding.charged ? 0 : costs_.swapping(footprint_of(holding, seat.machine), seat.machine));
       holding.charged = true;
       const double frames = stages[s].mode == StageMode::kShards ? 1 : seat.share;
-      const Load load{.compute = frames *
-                                 (costs_.run_time(stages[s], seat) + swapping_[s].back()) /
+      const Load load{.compute = frames * (costs_.run_time(stages[s], seat) + swapping_[s].back()) /
                                  costs_.machine(seat.machine).cores};
       if (!add(seat, load)) return false;
     }
