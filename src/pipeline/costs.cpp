@@ -338,13 +338,14 @@ void set_shares(const PipelineCosts& costs, StageMode mode, std::size_t option,
 std::vector<Seat> seats_on(const PipelineCosts& costs, StageMode mode, std::size_t option,
                            std::span<const std::size_t> machines) {
   std::vector<Seat> seats;
+  seats.reserve(machines.size());
   for (const std::size_t machine : machines) seats.push_back({.machine = machine});
   set_shares(costs, mode, option, seats);
   return seats;
 }
 
 PipelineStage stage_on(const PipelineCosts& costs, const SeatedStage& stage,
-                       const std::vector<std::size_t>& machines) {
+                       std::span<const std::size_t> machines) {
   PipelineStage named{
       .first = stage.first, .last = stage.last, .mode = stage.mode, .option = stage.option};
   for (const Seat& seat : seats_on(costs, stage.mode, stage.option, machines)) {

@@ -172,6 +172,6 @@ std::vector<Seat> seats_on(const PipelineCosts& costs, StageMode mode, std::size
                            std::span<const std::size_t> machines);
 // A stage on these machines, with such shares.
 PipelineStage stage_on(const PipelineCosts& costs, const SeatedStage& stage,
-                       const std::vector<std::size_t>& machines);
+                       std::span<const std::size_t> machines);
 
 }  // namespace isthmus

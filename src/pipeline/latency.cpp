@@ -12,6 +12,7 @@ std::vector<double> scattered(const PipelineCosts& costs, const Seat& holder,
   for (const Seat& seat : shards.seats)
     if (!costs.same(holder, seat)) now += slowdown * costs.shard_input(option, seat.share).encode;
   std::vector<double> ready;
+  ready.reserve(shards.seats.size());
   double left = now;
   for (const Seat& seat : shards.seats) {
     if (costs.same(holder, seat)) {
@@ -33,6 +34,7 @@ double merged(const PipelineCosts& costs, const SeatedStage& shards, std::span<c
   double done = 0;
   // When a message is handed to the network, and its index.
   std::vector<std::pair<double, std::size_t>> messages;
+  messages.reserve(ready.size());
   for (std::size_t k = 0; k < ready.size(); ++k) {
     const Seat& seat = shards.seats[k];
     if (costs.same(seat, holder)) {

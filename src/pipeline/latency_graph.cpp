@@ -24,7 +24,11 @@ LatencyGraph::LatencyGraph(const PipelineCosts& costs, bool shards, bool spread)
   for (const auto& each : alike_machines(costs, workers_)) twins_.push_back(each);
   for (std::size_t o = 0; shards && o < costs.problem().shards.size(); ++o)
     options_at_[costs.problem().shards[o].first].push_back(o);
-  make_teams(spread);
+  const Teams teams = make_teams(spread);
+  for (std::size_t m = 0; m < costs.machines(); ++m) {
+    teams_.push_back(teams_for(teams, m));
+    led_teams_.push_back(led_by(teams_.back(), m));
+  }
   to_go_.assign(2 * (units_ + 1) * costs.machines(), PipelineCosts::kNever);
   moves_.resize(to_go_.size());
   for (std::size_t p = units_ + 1; p-- > 0;)
@@ -32,40 +36,62 @@ LatencyGraph::LatencyGraph(const PipelineCosts& costs, bool shards, bool spread)
       for (const bool merged : {true, false}) prepare({p, m, merged});
 }
 
-void LatencyGraph::make_teams(bool spread) {
+LatencyGraph::Teams LatencyGraph::make_teams(bool spread) const {
   std::vector<std::size_t> machines = workers_;
   std::erase(machines, costs_.source());
-  if (machines.size() <= kAllTeams) return make_all_teams(machines);
+  if (machines.size() <= kAllTeams) return all_teams(machines);
+  Teams teams;
   const auto size = static_cast<std::ptrdiff_t>(machines.size());
   for (std::ptrdiff_t first = 0; first < (spread ? size : 1); ++first) {
     for (std::ptrdiff_t k = 2; k <= size; k += spread && k > 3 ? 4 : 1)
-      teams_.emplace_back(machines.begin(), machines.begin() + k);
+      teams.emplace_back(machines.begin(), machines.begin() + k);
     std::ranges::rotate(machines, machines.begin() + 1);
   }
+  return teams;
 }
 
-void LatencyGraph::make_all_teams(const std::vector<std::size_t>& machines) {
+LatencyGraph::Teams LatencyGraph::all_teams(const std::vector<std::size_t>& machines) {
+  Teams teams;
   for (unsigned set = 1; set < 1U << machines.size(); ++set) {
     std::vector<std::size_t> team;
     for (std::size_t k = 0; k < machines.size(); ++k)
       if ((set >> k & 1) != 0) team.push_back(machines[k]);
     if (team.size() < 2) continue;
     std::ranges::sort(team);
-    do teams_.push_back(team);
+    do teams.push_back(team);
     while (std::ranges::next_permutation(team).found);
   }
+  return teams;
 }
 
 // With the holder in, if it is not, in place of the slowest: it needs no message.
-std::vector<std::vector<std::size_t>> LatencyGraph::teams_for(std::size_t holder) const {
-  std::vector<std::vector<std::size_t>> teams = teams_;
-  if (workers_.size() <= kAllTeams || holder == costs_.source()) return teams;
-  for (const auto& team : teams_) {
+LatencyGraph::Teams LatencyGraph::teams_for(const Teams& teams, std::size_t holder) const {
+  Teams with_holder = teams;
+  if (workers_.size() <= kAllTeams || holder == costs_.source()) return with_holder;
+  for (const auto& team : teams) {
     if (std::ranges::find(team, holder) != team.end()) continue;
-    teams.push_back(team);
-    teams.back().back() = holder;
+    with_holder.push_back(team);
+    with_holder.back().back() = holder;
   }
-  return teams;
+  return with_holder;
+}
+
+// Those that it is in.
+LatencyGraph::Teams LatencyGraph::led_by(const Teams& teams, std::size_t first) {
+  Teams led;
+  for (std::vector<std::size_t> team : teams) {
+    const auto at = std::ranges::find(team, first);
+    if (at == team.end()) continue;
+    std::rotate(team.begin(), at, at + 1);
+    led.push_back(std::move(team));
+  }
+  return led;
+}
+
+// The source has the input, and the answer; else a tensor is where a unit may run.
+bool LatencyGraph::may_hold(const FramePlace& place) const {
+  if (place.boundary == 0) return place.holder == costs_.source() && !place.merged;
+  return std::ranges::find(workers_, place.holder) != workers_.end();
 }
 
 void LatencyGraph::prepare(const FramePlace& place) {
@@ -77,18 +103,21 @@ void LatencyGraph::prepare(const FramePlace& place) {
     if (place.merged && place.holder == costs_.source()) least = 0;
     return;
   }
-  for (const std::size_t worker : workers_)
+  if (!may_hold(place)) return;
+  for (const std::size_t& worker : workers_)
     if (!place.merged || worker == place.holder) add_single(place, worker);
   for (const std::size_t option : options_at_[place.boundary]) add_shards(place, option);
-  for (const FrameMove& move : moves_[index(place)])
-    least = std::min(least, move.seconds + to_go(after(move)));
+  for (FrameMove& move : moves_[index(place)]) {
+    move.to_answer = move.seconds + to_go(after(move));
+    least = std::min(least, move.to_answer);
+  }
   // Of equals one that stays.
   std::ranges::stable_sort(moves_[index(place)], {}, [&](const FrameMove& move) {
-    return std::pair(move.seconds + to_go(after(move)), move.holder != place.holder);
+    return std::pair(move.to_answer, move.holder != place.holder);
   });
 }
 
-void LatencyGraph::add_single(const FramePlace& place, std::size_t worker) {
+void LatencyGraph::add_single(const FramePlace& place, const std::size_t& worker) {
   const std::array<Seat, 1> seat = {Seat{.machine = worker}};
   const SeatedStage stage{.first = place.boundary, .last = place.boundary, .seats = seat};
   // Room for frames depends on where the machine's stage begins and ends.
@@ -100,32 +129,23 @@ void LatencyGraph::add_single(const FramePlace& place, std::size_t worker) {
               .seconds = handed_over(costs_, costs_.message(place.boundary),
                                      {.machine = place.holder}, seat[0]) +
                          costs_.run_time(stage, seat[0]),
-              .machines = {worker}});
+              .machines = {&worker, 1}});
 }
 
-void LatencyGraph::add(const FramePlace& place, FrameMove move) {
-  if (move.seconds < PipelineCosts::kNever) moves_[index(place)].push_back(std::move(move));
+void LatencyGraph::add(const FramePlace& place, const FrameMove& move) {
+  if (move.seconds < PipelineCosts::kNever) moves_[index(place)].push_back(move);
 }
 
 void LatencyGraph::add_shards(const FramePlace& place, std::size_t o) {
   const ShardOption& option = costs_.problem().shards[o];
-  for (std::vector<std::size_t>& team : teams_for(place.holder)) {
-    if (static_cast<int>(team.size()) > option.most) continue;
-    if (place.merged) {
-      const auto first = std::ranges::find(team, place.holder);
-      if (first == team.end()) continue;
-      std::rotate(team.begin(), first, first + 1);
-    }
-    add_team(place, o, team);
-  }
+  for (const auto& team : (place.merged ? led_teams_ : teams_)[place.holder])
+    if (static_cast<int>(team.size()) <= option.most) add_team(place, o, team);
 }
 
 void LatencyGraph::add_team(const FramePlace& place, std::size_t o,
                             const std::vector<std::size_t>& team) {
   const ShardOption& option = costs_.problem().shards[o];
-  std::vector<Seat> seats;
-  for (const std::size_t machine : team) seats.push_back({.machine = machine});
-  set_shares(costs_, StageMode::kShards, o, seats);
+  const std::vector<Seat> seats = seats_on(costs_, StageMode::kShards, o, team);
   const SeatedStage stage{option.first, option.last, StageMode::kShards, o, seats};
   auto ready = scattered(costs_, {.machine = place.holder}, stage, 0);
   for (std::size_t k = 0; k < seats.size(); ++k) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "pipeline/costs.h"
@@ -13,10 +14,12 @@ struct FrameMove {
   // Where the tensor is afterwards.
   std::size_t holder = 0;
   double seconds = 0;
+  // With the least that is left behind it.
+  double to_answer = 0;
   StageMode mode = StageMode::kSingle;
   std::size_t option = 0;
-  // Of the stage, in order; of a single one, where it runs.
-  std::vector<std::size_t> machines;
+  // Of the stage, in order; of a single one, where it runs. The graph's.
+  std::span<const std::size_t> machines;
 };
 
 // Where a frame can be. Behind shards the next stage's first machine must be the one that merged.
@@ -33,6 +36,8 @@ class LatencyGraph {
  public:
   // With `spread`, teams of other machines than the fastest, too, for they may have memory left.
   LatencyGraph(const PipelineCosts& costs, bool shards, bool spread);
+  LatencyGraph(const LatencyGraph&) = delete;
+  LatencyGraph& operator=(const LatencyGraph&) = delete;
 
   // The least that is left.
   double to_go(const FramePlace& place) const { return to_go_[index(place)]; }
@@ -51,12 +56,15 @@ class LatencyGraph {
   std::size_t index(const FramePlace& place) const {
     return (place.boundary * costs_.machines() + place.holder) * 2 + (place.merged ? 1 : 0);
   }
-  void make_teams(bool spread);
-  void make_all_teams(const std::vector<std::size_t>& machines);
-  std::vector<std::vector<std::size_t>> teams_for(std::size_t holder) const;
+  using Teams = std::vector<std::vector<std::size_t>>;
+  Teams make_teams(bool spread) const;
+  static Teams all_teams(const std::vector<std::size_t>& machines);
+  Teams teams_for(const Teams& teams, std::size_t holder) const;
+  static Teams led_by(const Teams& teams, std::size_t first);
+  bool may_hold(const FramePlace& place) const;
   void prepare(const FramePlace& place);
-  void add_single(const FramePlace& place, std::size_t worker);
-  void add(const FramePlace& place, FrameMove move);
+  void add_single(const FramePlace& place, const std::size_t& worker);
+  void add(const FramePlace& place, const FrameMove& move);
   void add_shards(const FramePlace& place, std::size_t option);
   void add_team(const FramePlace& place, std::size_t option, const std::vector<std::size_t>& team);
 
@@ -65,7 +73,9 @@ class LatencyGraph {
   const std::size_t units_;
   std::vector<std::vector<std::size_t>> twins_;
   std::vector<std::vector<std::size_t>> options_at_;
-  std::vector<std::vector<std::size_t>> teams_;
+  // By who has the tensor, and with those that merged: then they are the first.
+  std::vector<Teams> teams_;
+  std::vector<Teams> led_teams_;
   // By place.
   std::vector<double> to_go_;
   std::vector<std::vector<FrameMove>> moves_;

@@ -132,9 +132,7 @@ class LatencyWalk {
     const std::size_t from = node.place.holder;
     if (node.begun && !(alone && move.holder == from) && !ends(node)) return false;
     if (alone && !node.begun) node.begun = node.place.boundary;
-    std::vector<Seat> seats;
-    for (const std::size_t machine : move.machines) seats.push_back({.machine = machine});
-    set_shares(costs_, move.mode, move.option, seats);
+    const std::vector<Seat> seats = seats_on(costs_, move.mode, move.option, move.machines);
     const SeatedStage stage{node.place.boundary, move.end - 1, move.mode, move.option, seats};
     for (const Seat& seat : seats) {
       Holding& holding = node.holding[seat.machine];

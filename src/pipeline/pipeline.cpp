@@ -94,7 +94,7 @@ std::optional<PipelinePlan> best_single_machine(const PipelineProblem& problem,
   std::optional<PipelinePlan> best;
   for (const std::size_t worker : costs.workers()) {
     PipelinePlan whole;
-    whole.stages = {stage_on(costs, {.first = 0, .last = problem.units.size() - 1}, {worker})};
+    whole.stages = {stage_on(costs, {.first = 0, .last = problem.units.size() - 1}, {&worker, 1})};
     const auto plan = possible(costs, cluster, std::move(whole));
     if (plan && (!best || better(*plan, *best, objective))) best = plan;
   }
