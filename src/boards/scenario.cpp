@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -29,7 +30,8 @@ Machine read_board(Fields fields) {
   machine.slowdown = fields.number("slowdown", 1);
   machine.memory = fields.integer("memory", machine.memory);
   machine.swap_bandwidth = fields.number("swap_bandwidth", 0);
-  if (!(machine.slowdown >= 1)) fields.fail("slowdown", "must be at least 1");
+  if (!(machine.slowdown >= 1) || !std::isfinite(machine.slowdown))
+    fields.fail("slowdown", "must be at least 1");
   if (machine.memory < 0 || machine.swap_bandwidth < 0)
     fields.fail("memory", "and swap_bandwidth must not be negative");
   fields.finish();

@@ -94,6 +94,8 @@ Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profi
                   ladder, cluster, profile);
 }
 
+int frames_to_fill(const Plan& plan) { return 3 * static_cast<int>(machines_of(plan).size()); }
+
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
   const auto latencies = [](const Trace& trace) {
@@ -102,7 +104,7 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
       if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
     return seconds;
   };
-  const int in_flight = 3 * static_cast<int>(machines_of(plan).size());
+  const int in_flight = frames_to_fill(plan);
   const Trace full = play_frames(plan, cluster, profile, frames, in_flight);
   const auto alone = latencies(play_frames(plan, cluster, profile, 3, 1));
   const auto seconds = latencies(full);

@@ -37,6 +37,9 @@ struct SpreadOutcome {
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
 };
+// Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
+// on, one waits and one is on the link.
+int frames_to_fill(const Plan& plan);
 // Frames of it in virtual time, as many on their way at once; without spans.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
                   std::int64_t frames, int in_flight);

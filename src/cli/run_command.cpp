@@ -40,6 +40,8 @@ struct RunArgs {
   std::string codec = "f32";
   PipelineObjective objective = PipelineObjective::kThroughput;
   ClipOptions clips;
+  // 0: as many as fill the plan.
+  int in_flight = 0;
   bool real = false;
   SourceOptions options;
   bool json = false;
@@ -186,6 +188,11 @@ std::set<std::string> machines_to_reach(const RunArgs& args, const std::vector<L
   return machines;
 }
 
+int frames_on_their_way(const RunArgs& args, const Plan& plan) {
+  return args.in_flight > 0 ? args.in_flight
+                            : std::max(SourceOptions().max_in_flight, frames_to_fill(plan));
+}
+
 void run(RunArgs& args) {
   const std::vector<LoadedPlan> ladder = read_ladder(args.plan);
   Cluster cluster = read_cluster(args.cluster);
@@ -200,6 +207,7 @@ void run(RunArgs& args) {
                                        .limit = args.limit,
                                        .seed = args.options.seed,
                                        .clips = args.clips});
+  args.options.max_in_flight = frames_on_their_way(args, ladder.front().plan);
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);
@@ -244,8 +252,10 @@ void add_options(CLI::App* command, RunArgs& args) {
       ->capture_default_str();
   command->add_option("--at-least", args.at_least, "Frames, even if --seconds are over")
       ->capture_default_str();
-  command->add_option("--in-flight", args.options.max_in_flight, "Frames on their way at once")
-      ->capture_default_str()
+  command
+      ->add_option("--in-flight", args.in_flight,
+                   "Frames on their way at once; without it three for each machine of the plan, at "
+                   "least four")
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--clip", args.clips.length,

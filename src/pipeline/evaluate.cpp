@@ -98,10 +98,12 @@ class Evaluation {
                               format_bytes(held->footprint),
                               format_bytes(static_cast<double>(machine.memory))));
     }
-    const MachineLoads::NotLinked& ends = machines_.not_linked().value();
-    throw Error(ErrorKind::kUnsupported, "there is no link from " + costs_.machine(ends.from).name +
-                                             " to " + costs_.machine(ends.to).name +
-                                             ", which must talk");
+    const auto& ends = machines_.not_linked();
+    // A slowdown or a rate that no cluster file may have.
+    if (!ends) throw Error(ErrorKind::kUnsupported, "the pipeline takes for ever");
+    throw Error(ErrorKind::kUnsupported, "there is no link from " +
+                                             costs_.machine(ends->from).name + " to " +
+                                             costs_.machine(ends->to).name + ", which must talk");
   }
 
   std::string layers(const SeatedStage& stage) const {

@@ -24,6 +24,7 @@ LatencyGraph::LatencyGraph(const PipelineCosts& costs, bool shards, bool spread)
   for (const auto& each : alike_machines(costs, workers_)) twins_.push_back(each);
   for (std::size_t o = 0; shards && o < costs.problem().shards.size(); ++o)
     options_at_[costs.problem().shards[o].first].push_back(o);
+  for (const ShardOption& option : costs.problem().shards) most_ = std::max(most_, option.most);
   const Teams teams = make_teams(spread);
   for (std::size_t m = 0; m < costs.machines(); ++m) {
     teams_.push_back(teams_for(teams, m));
@@ -43,7 +44,8 @@ LatencyGraph::Teams LatencyGraph::make_teams(bool spread) const {
   Teams teams;
   const auto size = static_cast<std::ptrdiff_t>(machines.size());
   for (std::ptrdiff_t first = 0; first < (spread ? size : 1); ++first) {
-    for (std::ptrdiff_t k = 2; k <= size; k += spread && k > 3 ? 4 : 1)
+    for (std::ptrdiff_t k = 2; k <= std::min<std::ptrdiff_t>(size, most_);
+         k += spread && k > 3 ? 4 : 1)
       teams.emplace_back(machines.begin(), machines.begin() + k);
     std::ranges::rotate(machines, machines.begin() + 1);
   }

@@ -18,7 +18,7 @@ struct FrameMove {
   double to_answer = 0;
   StageMode mode = StageMode::kSingle;
   std::size_t option = 0;
-  // Of the stage, in order; of a single one, where it runs. The graph's.
+  // Of the stage, in order; of a single one, where it runs. Points into the graph.
   std::span<const std::size_t> machines;
 };
 
@@ -73,7 +73,10 @@ class LatencyGraph {
   const std::size_t units_;
   std::vector<std::vector<std::size_t>> twins_;
   std::vector<std::vector<std::size_t>> options_at_;
-  // By who has the tensor, and with those that merged: then they are the first.
+  // Machines that share any layer.
+  int most_ = 0;
+  // By the machine that has the tensor: the teams that may be next; and where it has merged, those
+  // that it is the first of.
   std::vector<Teams> teams_;
   std::vector<Teams> led_teams_;
   // By place.

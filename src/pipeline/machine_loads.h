@@ -29,8 +29,8 @@ class MachineLoads {
   };
 
   // Seats of one machine each, all units in their order. False where the stages cannot be run: then
-  // one of the next two says why; or where a machine would be busy for `limit` seconds or longer.
-  // Nothing else of it holds then.
+  // one of the next two says why; or where a machine would be busy for `limit` seconds or longer
+  // (for ever without one). Nothing else of it holds then.
   bool add_up(std::span<const SeatedStage> stages, double limit = PipelineCosts::kNever);
   const std::optional<NotHeld>& not_held() const { return not_held_; }
   const std::optional<NotLinked>& not_linked() const { return not_linked_; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "core/error.h"
@@ -57,6 +58,8 @@ Need least_need(const PipelineCosts& costs, std::size_t unit) {
   return need;
 }
 
+// Each takes a search.
+constexpr std::size_t kMostLinksTried = 20;
 constexpr const char* kAddLink = "add it under `links:` or `networks:` of the cluster file";
 
 void check_links(const PipelineCosts& costs) {
@@ -99,7 +102,7 @@ std::string lack_of_links(const PipelineCosts& costs) {
   // The last counts only where there is no other way.
   linked.networks.push_back({.name = "all", .machines = {}, .link = {}});
   if (!fits(linked)) return "";
-  for (const auto& [a, b] : missing) {
+  for (const auto& [a, b] : std::span(missing).first(std::min(missing.size(), kMostLinksTried))) {
     Cluster with_one = costs.cluster();
     const auto& [one, other] = std::pair{costs.machine(a).name, costs.machine(b).name};
     with_one.links.push_back({.a = one, .b = other, .up = {}, .down = {}});

@@ -118,9 +118,10 @@ inline constexpr std::size_t kFewMachines = 16;
 // Fills the plan's numbers. For each frame a machine computes (codecs and glue included; `cores`
 // frames at a time), sends the sum of its messages and receives the sum of those to it, all at the
 // same time; the busiest of these, over all machines, is the period. A recorded link counts with
-// its mean rate, a lossy one with what is sent again. A machine takes weights, one stage's
-// activations, the runtime, and room for frames that wait (plan/room.h). One that swaps pays for
-// each inference what the first three exceed its memory by, over swap_bandwidth. Glue takes none.
+// its mean rate, a lossy one with what is sent again. A machine takes weights, for each core the
+// activations of its largest stage, the runtime, and room for frames that wait (plan/room.h). One
+// that swaps pays for each inference what the first three exceed its memory by, over
+// swap_bandwidth. Glue takes none.
 //
 // Throws Error{kUnsupported} naming the machine and the layer that it cannot hold, or two machines
 // that must talk and have no link.

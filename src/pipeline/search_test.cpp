@@ -10,6 +10,8 @@ struct Comparison {
   PipelineCaseOptions cases;
   EnumerationOptions all;
   PipelineObjective objective = PipelineObjective::kThroughput;
+  // Without, the search is on its own: nothing looks at all plans.
+  bool several_stages = true;
   std::uint64_t seeds = 60;
   // Of these, at least.
   int possible = 30;
@@ -22,6 +24,7 @@ void expect_near_brute_force(const Comparison& comparison) {
     SCOPED_TRACE(seed);
     PipelineCase small = random_case(seed, comparison.cases);
     small.problem.replicas = comparison.all.replicas;
+    small.problem.several_stages = comparison.several_stages;
     const auto best = best_of_all(small, comparison.all, comparison.objective);
     if (!best) {
       // Then there is at most one with a machine in several stages.
@@ -51,6 +54,13 @@ TEST(PlanPipeline, IsWithinTwoPercentOfTheHighestThroughput) {
   expect_near_brute_force({});
   expect_near_brute_force({.cases = {.unequal = false}});
   expect_near_brute_force({.all = {.replicas = false}});
+}
+
+TEST(PlanPipeline, IsWithinTwoPercentWhereAMachineHasOneStage) {
+  expect_near_brute_force({.several_stages = false});
+  expect_near_brute_force({.cases = {.unequal = false}, .several_stages = false});
+  expect_near_brute_force({.all = {.replicas = false}, .several_stages = false});
+  expect_near_brute_force({.cases = {.most_weight_bytes = 300e6}, .several_stages = false});
 }
 
 TEST(PlanPipeline, IsWithinTwoPercentWhereTheSourceMayRun) {

@@ -16,18 +16,22 @@ namespace isthmus {
 
 // How a run of layers is cut for several machines (paper 4, sections 4.1 and 4.2).
 enum class ShardKind : std::uint8_t {
-  kWhole,    // Not at all.
-  kChannel,  // Each makes some output channels or features ("output" and "channel splitting"):
-             // every shard takes all of the input, activations run on the shard, a Concat merges.
-             // What then mixes all channels (a Softmax) follows the merge.
-             // Those of a matrix product are its last axis, of whatever rank.
-  kSpatial,  // Each makes a region of the output, from the input region that it depends on: fused
-             // tiles where the run has several layers. A Concat merges. What a matrix product makes
-             // has its rows before its features: T of [N, T, F].
-  kInput,    // Each sums over some input channels or features ("input" and "filter splitting"): the
-             // input is divided, a Sum merges (of groups, a Concat), and activations follow. Where
-  // the run has an earlier layer, each shard makes with it the channels that it sums over,
-  // so that a channel-split layer feeds an input-split one without a merge.
+  // Not at all.
+  kWhole,
+  // Each makes some output channels or features ("output" and "channel splitting"): every shard
+  // takes all of the input, activations run on the shard, a Concat merges. What then mixes all
+  // channels (a Softmax) follows the merge. Those of a matrix product are its last axis, of
+  // whatever rank.
+  kChannel,
+  // Each makes a region of the output, from the input region that it depends on: fused tiles where
+  // the run has several layers. A Concat merges. What a matrix product makes has its rows before
+  // its features: T of [N, T, F].
+  kSpatial,
+  // Each sums over some input channels or features ("input" and "filter splitting"): the input is
+  // divided, a Sum merges (of groups, a Concat), and activations follow. Where the run has an
+  // earlier layer, each shard makes with it the channels that it sums over, so that a channel-split
+  // layer feeds an input-split one without a merge.
+  kInput,
 };
 
 std::string_view to_string(ShardKind kind);

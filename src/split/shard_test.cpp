@@ -38,7 +38,6 @@ TEST(Divide, FollowsTheSharesAndLeavesNoPieceEmpty) {
   EXPECT_THROW(divide(9, {1, 0}), Error);
 }
 
-// Paper 4, Table 1, with weights per node d_i d_o / n for both splits (facts.md).
 TEST(DivideBlocks, GivesWholeBlocksOrPiecesOfOne) {
   const auto ends = [](std::int64_t extent, std::int64_t blocks, std::vector<double> shares) {
     std::vector<std::int64_t> result;
@@ -56,6 +55,7 @@ TEST(DivideBlocks, GivesWholeBlocksOrPiecesOfOne) {
   EXPECT_EQ(ends(6, 3, {9, 1, 1, 1}), (std::vector<std::int64_t>{2, 4, 5, 6}));
 }
 
+// Paper 4, Table 1, with weights per node d_i d_o / n for both splits (facts.md).
 TEST(ShardCosts, OfDenseLayersAreThePapers) {
   GraphBuilder net("dense");
   net.output(net.relu(net.gemm(net.input("x", {-1, 7680}), 512), "y"));
