@@ -13,8 +13,11 @@ namespace {
 constexpr std::size_t kMostExpanded = 2000;
 // Of unequal machines each expansion may add thousands, about half a kilobyte each.
 constexpr std::size_t kMostNodes = 400'000;
-// Ways kept at each boundary where memory is tight.
-constexpr std::size_t kBeam = 24;
+// Ways kept at each boundary where memory is tight. Of those that use as many machines, and of
+// those whose tensor is at the same one, some are kept in any case: what is left may need machines
+// that hold nothing yet, and it is the holder that goes on behind shards.
+constexpr std::size_t kBeam = 16;
+constexpr std::size_t kBeamOfAKind = 2;
 
 // Walks the graph with what each machine holds. The graph's bound is exact where memory is
 // plentiful.
@@ -62,10 +65,17 @@ class LatencyWalk {
       std::ranges::sort(beam, {}, [&](std::size_t id) { return total(nodes_[id]); });
       if (p == graph_.units()) break;
       std::size_t kept = 0;
-      for (std::size_t k = 0; k < beam.size() && kept < kBeam; ++k) {
-        if (seen_better(beam[k])) continue;
+      std::vector<std::size_t> kept_by_used(costs_.machines() + 1, 0);
+      std::vector<std::size_t> kept_by_holder(costs_.machines(), 0);
+      for (const std::size_t id : beam) {
+        std::size_t& alike_used = kept_by_used[machines_used(nodes_[id])];
+        std::size_t& alike_held = kept_by_holder[nodes_[id].place.holder];
+        if (kept >= kBeam && alike_used >= kBeamOfAKind && alike_held >= kBeamOfAKind) continue;
+        if (seen_better(id)) continue;
         ++kept;
-        for (const FrameMove& move : graph_.moves(nodes_[beam[k]].place)) follow(beam[k], move);
+        ++alike_used;
+        ++alike_held;
+        for (const FrameMove& move : graph_.moves(nodes_[id].place)) follow(id, move);
       }
     }
     if (beams.back().empty()) return std::nullopt;
@@ -99,6 +109,10 @@ class LatencyWalk {
     expanded_.clear();
     push(
         {.place = {.holder = costs_.source()}, .holding = std::vector<Holding>(costs_.machines())});
+  }
+
+  static std::size_t machines_used(const Node& node) {
+    return static_cast<std::size_t>(std::ranges::count(node.holding, true, &Holding::used));
   }
 
   std::size_t next() const { return static_cast<std::size_t>(-open_.top().second); }
@@ -277,12 +291,10 @@ std::optional<PipelinePlan> search_latency(const PipelineProblem& problem, const
   if (auto plan = LatencyWalk(costs, graph, options.reuse).best(cluster)) return plan;
   const LatencyGraph spread(costs, options.shards, true);
   auto plan = LatencyWalk(costs, spread, options.reuse).good(cluster);
-  if (!options.shards) return plan;
-  // Memory is tight: a pipeline may do better.
+  if (plan || !options.shards) return plan;
   PipelineProblem single = problem;
   single.replicas = false;
-  const auto pipeline = search_throughput(single, cluster);
-  return pipeline && (!plan || pipeline->latency < plan->latency) ? pipeline : plan;
+  return search_throughput(single, cluster);
 }
 
 }  // namespace isthmus

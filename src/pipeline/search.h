@@ -31,7 +31,8 @@ struct LatencySearch {
 // Shortest path of one frame over (boundary, machine that has the tensor), by A* with the machines'
 // memory in the state; the bound is the same path with unlimited memory. Exact (of the teams of
 // pipeline/latency_graph.h) unless the memory is so tight that too many states are looked at; then
-// the best of a beam and, with shards, of the pipeline with the highest throughput.
+// the best of a beam, or where none of it arrives, with shards, the pipeline with the highest
+// throughput.
 std::optional<PipelinePlan> search_latency(const PipelineProblem& problem, const Cluster& cluster,
                                            LatencySearch options);
 

@@ -90,6 +90,18 @@ double time_of(const PipelineProblem& problem, const Cluster& cluster,
   return (process_cpu_time() - before).count();
 }
 
+// The weights of a few large layers are divided among boards that hold the others, too.
+TEST(PlanPipeline, IsNotMuchLaterWhereMemoryIsTight) {
+  const PipelineProblem problem = problem_like(kNetworks.front());
+  Cluster cluster = boards(slowdowns("different"));
+  const auto latency = [&] {
+    return plan_pipeline(problem, cluster, PipelineObjective::kLatency).latency;
+  };
+  const Seconds plenty = latency();
+  for (Machine& machine : cluster.machines) machine.memory = 250'000'000;
+  EXPECT_LT(latency() / plenty, 1.3);
+}
+
 TEST(PlanPipeline, PlansBigNetworksOnTwelveBoardsInSeconds) {
   double longest = 0;
   for (const NetworkLike& network : kNetworks) {
