@@ -269,10 +269,29 @@ SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
               "no plan keeps to the machines' memory: " + too_much.value_or(""));
 }
 
+// What the planner does not count grows with the number of shards: room at who divides and merges.
+SpreadResult spread_in_fewer_shards(const NetworkUnderStudy& network, const Cluster& cluster,
+                                    const SpreadRequest& request, PipelineProblem problem,
+                                    const PlanPipeline& plan, Profile& known) {
+  std::optional<Error> first;
+  for (int widest = static_cast<int>(cluster.machines.size()) - 1;;) {
+    try {
+      return spread(network, cluster, request, problem, plan, known);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kUnsupported) throw;
+      if (!first) first = error;
+      if (problem.shards.empty()) throw Error(*first);
+    }
+    widest /= 2;
+    for (ShardOption& option : problem.shards) option.most = std::min(option.most, widest);
+    std::erase_if(problem.shards, [](const ShardOption& option) { return option.most < 2; });
+  }
+}
+
 SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PlanPipeline& plan, Profile& known) {
-  SpreadResult best = spread(network, cluster, request, problem, plan, known);
+  SpreadResult best = spread_in_fewer_shards(network, cluster, request, problem, plan, known);
   // Units were measured one by one: without shards nothing was estimated.
   for (int round = 0; round < request.rounds && has(StageMode::kShards, best.pipeline); ++round) {
     auto next = if_possible([&] {

@@ -71,22 +71,36 @@ class ProblemBuilder {
     problem_.in_encode = options_.input.encode;
     problem_.in_decode = options_.input.decode;
     for (std::size_t first = 0; first < units_.size(); ++first) {
-      if (units_[first].seconds < options_.least_share * total_ && !is_big(first)) continue;
-      for (const ShardKind kind : kKinds) add_option(first, first, kind);
-      if (problem_.shards.empty() || problem_.shards.back().last != first ||
-          problem_.shards.back().first != first)
-        problem_.units[first].kept_whole = why_whole(first);
-      if (first > 0) add_option(first - 1, first, ShardKind::kInput);
-      // The layer before may stand behind a pooling.
-      if (first > 1 && !units_[first - 1].has_work) add_option(first - 2, first, ShardKind::kInput);
-      for (std::size_t last = first + 1;
-           last < std::min(units_.size(), first + static_cast<std::size_t>(options_.fuse)); ++last)
-        add_option(first, last, ShardKind::kSpatial);
+      if (is_worth_sharing(first)) add_options_of_layer(first);
+      // A cheap layer may be the first of fused tiles: what it makes need not be sent.
+      if (is_worth_sharing(first) || (first + 1 < units_.size() && is_worth_sharing(first + 1)))
+        add_fused_tiles(first);
     }
     return std::move(problem_);
   }
 
  private:
+  bool is_worth_sharing(std::size_t unit) const {
+    return units_[unit].seconds >= options_.least_share * total_ || is_big(unit);
+  }
+
+  void add_options_of_layer(std::size_t unit) {
+    for (const ShardKind kind : kKinds) add_option(unit, unit, kind);
+    if (problem_.shards.empty() || problem_.shards.back().last != unit ||
+        problem_.shards.back().first != unit)
+      problem_.units[unit].kept_whole = why_whole(unit);
+    if (unit > 0) add_option(unit - 1, unit, ShardKind::kInput);
+    // The layer before may stand behind a pooling.
+    if (unit > 1 && !units_[unit - 1].has_work) add_option(unit - 2, unit, ShardKind::kInput);
+  }
+
+  void add_fused_tiles(std::size_t first) {
+    const std::size_t end =
+        std::min(units_.size(), first + static_cast<std::size_t>(options_.fuse));
+    for (std::size_t last = first + 1; last < end; ++last)
+      add_option(first, last, ShardKind::kSpatial);
+  }
+
   void add_unit(std::size_t i) {
     const Graph part = unit_graph(graph_, ends_, i);
     const PartProfile& profile = measured_[i].part;
