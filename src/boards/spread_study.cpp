@@ -157,6 +157,7 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
   const auto measured = measurement.units(units, request.codec, progress);
   UnitOptions options{
       .machines = static_cast<int>(cluster.machines.size()) - 1,
+      .fuse_cheap = request.objective == PipelineObjective::kLatency,
       .codec = request.codec,
       .input_bytes = input_bytes_of(network.input, request.image_codec),
       .input = measurement.input(network.input,
