@@ -6,14 +6,17 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "boards/network_measurement.h"
 #include "core/error.h"
 #include "core/statistics.h"
 #include "graph/shapes.h"
+#include "pipeline/forced_shards.h"
 #include "plan/costs.h"
 #include "plan/devices.h"
+#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -94,7 +97,18 @@ Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profi
                   ladder, cluster, profile);
 }
 
-int frames_to_fill(const Plan& plan) { return 3 * static_cast<int>(machines_of(plan).size()); }
+int frames_to_fill(const Plan& plan) {
+  // Parts of a machine to which something comes from elsewhere.
+  std::map<std::string, std::set<std::string>> entered;
+  for (const PlanEdge& edge : plan.edges) {
+    const PlacedPart* to = plan.find(edge.edge.to_part);
+    if (to == nullptr || stays_on_machine(plan, edge, "")) continue;
+    for (const std::string& machine : to->machines) entered[machine].insert(to->name);
+  }
+  const bool again =
+      std::ranges::any_of(entered, [](const auto& of) { return of.second.size() > 1; });
+  return (again ? 6 : 3) * static_cast<int>(machines_of(plan).size());
+}
 
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
@@ -157,7 +171,6 @@ PipelineProblem study_units(const NetworkUnderStudy& network, const Cluster& clu
   const auto measured = measurement.units(units, request.codec, progress);
   UnitOptions options{
       .machines = static_cast<int>(cluster.machines.size()) - 1,
-      .fuse_cheap = request.objective == PipelineObjective::kLatency,
       .codec = request.codec,
       .input_bytes = input_bytes_of(network.input, request.image_codec),
       .input = measurement.input(network.input,
@@ -238,7 +251,7 @@ bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluste
 
 // Nothing where `make` throws kUnsupported: what it would make is not possible.
 template <typename Make>
-std::optional<SpreadResult> if_possible(const Make& make) {
+auto if_possible(const Make& make) -> decltype(std::optional(make())) {
   try {
     return make();
   } catch (const Error& error) {
@@ -247,65 +260,106 @@ std::optional<SpreadResult> if_possible(const Make& make) {
   }
 }
 
-SpreadResult spread(const NetworkUnderStudy& network, const Cluster& cluster,
-                    const SpreadRequest& request, PipelineProblem problem, const PlanPipeline& plan,
-                    Profile& known) {
-  constexpr int kTries = 8;
-  Cluster tight = cluster;
-  std::optional<std::string> too_much;
-  for (int i = 0; i < kTries; ++i) {
-    const auto result_on = [&] {
-      const PipelinePlan pipeline = possible_plan(network.graph, tight, problem, plan);
-      return spread_as(network, cluster, request, problem, pipeline, known);
-    };
-    // With less memory than they have there may be none.
-    std::optional<SpreadResult> made = i == 0 ? std::optional(result_on()) : if_possible(result_on);
-    if (!made) break;
-    SpreadResult result = std::move(*made);
-    const PlanCosts costs = costs_of(result.plan.plan, cluster.source, known);
-    if (!take_excess(result.plan.plan, costs, cluster, i, tight)) return result;
-    too_much = memory_problem(result.plan.plan, costs, cluster);
-  }
-  throw Error(ErrorKind::kUnsupported,
-              "no plan keeps to the machines' memory: " + too_much.value_or(""));
-}
+// Tries of plans for one network on one cluster.
+class Tries {
+ public:
+  Tries(const NetworkUnderStudy& network, const Cluster& cluster, const SpreadRequest& request,
+        const PlanPipeline& plan, Profile& known)
+      : network_(network), cluster_(cluster), request_(request), plan_(plan), known_(known) {}
 
-// What the planner does not count grows with the number of shards: room at who divides and merges.
-SpreadResult spread_in_fewer_shards(const NetworkUnderStudy& network, const Cluster& cluster,
-                                    const SpreadRequest& request, PipelineProblem problem,
-                                    const PlanPipeline& plan, Profile& known) {
-  std::optional<Error> first;
-  for (int widest = static_cast<int>(cluster.machines.size()) - 1;;) {
-    try {
-      return spread(network, cluster, request, problem, plan, known);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kUnsupported) throw;
-      if (!first) first = error;
-      if (problem.shards.empty()) throw Error(*first);
+  // The best of the plan for the problem and of those for what its parts were measured to take.
+  // Nothing if the first was tried before.
+  std::optional<SpreadResult> in_rounds(const PipelineProblem& problem) {
+    std::optional<SpreadResult> best = in_fewer_shards(problem);
+    if (!best) return best;
+    SpreadResult last = *best;
+    // Units were measured one by one: without shards nothing was estimated.
+    for (int round = 0; round < request_.rounds && has(StageMode::kShards, last.pipeline);
+         ++round) {
+      std::optional<SpreadResult> next = if_possible([&] {
+        return within_memory(
+            with_measured_shards(last.problem, last.pipeline, part_times(last, known_)));
+      });
+      if (!next) break;
+      last = std::move(*next);
+      // One that is no better teaches what its shards take: the next may be.
+      if (is_better(last, *best)) best = last;
     }
-    widest /= 2;
-    for (ShardOption& option : problem.shards) option.most = std::min(option.most, widest);
-    std::erase_if(problem.shards, [](const ShardOption& option) { return option.most < 2; });
+    return best;
   }
-}
 
-SpreadResult in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
-                       const SpreadRequest& request, const PipelineProblem& problem,
-                       const PlanPipeline& plan, Profile& known) {
-  SpreadResult best = spread_in_fewer_shards(network, cluster, request, problem, plan, known);
-  // Units were measured one by one: without shards nothing was estimated.
-  for (int round = 0; round < request.rounds && has(StageMode::kShards, best.pipeline); ++round) {
-    auto next = if_possible([&] {
-      return spread(network, cluster, request,
-                    with_measured_shards(best.problem, best.pipeline, part_times(best, known)),
-                    plan, known);
-    });
-    if (!next ||
-        value_of(next->outcome, request.objective) >= value_of(best.outcome, request.objective))
-      break;
-    best = std::move(*next);
+  bool is_better(const SpreadResult& one, const SpreadResult& other) const {
+    return value_of(one.outcome, request_.objective) < value_of(other.outcome, request_.objective);
   }
-  return best;
+
+ private:
+  // What the planner does not count grows with the number of shards: room at who divides and
+  // merges.
+  std::optional<SpreadResult> in_fewer_shards(PipelineProblem problem) {
+    std::optional<Error> first;
+    for (int widest = static_cast<int>(cluster_.machines.size()) - 1;;) {
+      try {
+        auto result = within_memory(problem);
+        if (result || !first) return result;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::kUnsupported) throw;
+        if (!first) first = error;
+      }
+      if (problem.shards.empty()) throw Error(*first);
+      widest /= 2;
+      for (ShardOption& option : problem.shards) option.most = std::min(option.most, widest);
+      std::erase_if(problem.shards, [](const ShardOption& option) { return option.most < 2; });
+    }
+  }
+
+  std::optional<SpreadResult> within_memory(PipelineProblem problem) {
+    constexpr int kMostTries = 8;
+    Cluster tight = cluster_;
+    std::optional<std::string> too_much;
+    for (int i = 0; i < kMostTries; ++i) {
+      const auto planned = [&] { return possible_plan(network_.graph, tight, problem, plan_); };
+      // With less memory than they have there may be none.
+      std::optional<PipelinePlan> pipeline =
+          i == 0 ? std::optional(planned()) : if_possible(planned);
+      if (!pipeline) break;
+      if (!tried_.insert(text_of(problem, *pipeline)).second && i == 0) return std::nullopt;
+      SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
+      const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, known_);
+      if (!take_excess(result.plan.plan, costs, cluster_, i, tight)) return result;
+      too_much = memory_problem(result.plan.plan, costs, cluster_);
+    }
+    throw Error(ErrorKind::kUnsupported,
+                "no plan keeps to the machines' memory: " + too_much.value_or(""));
+  }
+
+  static std::string text_of(const PipelineProblem& problem, const PipelinePlan& pipeline) {
+    std::string text;
+    for (const PipelineStage& stage : pipeline.stages) {
+      text += fmt::format("{}-{} {}", stage.first, stage.last, static_cast<int>(stage.mode));
+      if (stage.mode == StageMode::kShards) text += problem.shards[stage.option].kind;
+      for (std::size_t k = 0; k < stage.machines.size(); ++k)
+        text += fmt::format(" {}={}", stage.machines[k], stage.shares[k]);
+      text += '\n';
+    }
+    return text;
+  }
+
+  const NetworkUnderStudy& network_;
+  const Cluster& cluster_;
+  const SpreadRequest& request_;
+  const PlanPipeline& plan_;
+  Profile& known_;
+  std::set<std::string> tried_;
+};
+
+// A plan's stages name their options by index: those that it was not given come behind its own.
+void add_missing(std::vector<ShardOption>& options, const std::vector<ShardOption>& all) {
+  const auto way = [](const ShardOption& option) {
+    return std::tie(option.first, option.last, option.kind);
+  };
+  for (const ShardOption& option : all)
+    if (std::ranges::none_of(options, [&](const auto& own) { return way(own) == way(option); }))
+      options.push_back(option);
 }
 
 }  // namespace
@@ -317,33 +371,36 @@ bool can_be_made(const Graph& graph, const PipelineProblem& problem, const Pipel
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known) {
-  SpreadResult best = in_rounds(network, cluster, request, problem, plan, known);
+  Tries tries(network, cluster, request, plan, known);
+  SpreadResult best = tries.in_rounds(problem).value();
   if (request.rounds == 0 || !request.restricted) return best;
   const PipelinePlan first = best.pipeline;
-  const auto try_restricted = [&](const auto& restrict) {
-    PipelineProblem restricted = problem;
-    restrict(restricted);
+  const auto try_restricted = [&](const PipelineProblem& restricted) {
     // Memory may ask for what was taken away.
-    auto other =
-        if_possible([&] { return in_rounds(network, cluster, request, restricted, plan, known); });
-    if (!other ||
-        value_of(other->outcome, request.objective) >= value_of(best.outcome, request.objective))
-      return;
-    if (other->problem.shards.empty()) other->problem.shards = best.problem.shards;
+    auto other = if_possible([&] { return tries.in_rounds(restricted); });
+    if (!other || !tries.is_better(*other, best)) return;
+    add_missing(other->problem.shards, best.problem.shards);
     best = std::move(*other);
   };
+  const auto without = [](PipelineProblem restricted, bool PipelineProblem::* what) {
+    restricted.*what = false;
+    return restricted;
+  };
   // Shards are estimated, and may take more than was thought; other stages take what they took.
-  if (has(StageMode::kShards, first))
-    try_restricted([](PipelineProblem& without) { without.shards.clear(); });
+  const PipelineProblem forced = with_forced_shards_only(problem, cluster);
+  if (has(StageMode::kShards, first)) try_restricted(forced);
   if (request.objective != PipelineObjective::kThroughput) return best;
   // Boards that serve several stages wait for each other more than the planner counts.
-  if (serves_twice(first) || serves_twice(best.pipeline))
-    try_restricted([](PipelineProblem& without) { without.several_stages = false; });
+  if (serves_twice(first) || serves_twice(best.pipeline)) {
+    try_restricted(without(problem, &PipelineProblem::several_stages));
+    if (has(StageMode::kShards, first))
+      try_restricted(without(forced, &PipelineProblem::several_stages));
+  }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.
   if (problem.replicas && cluster.machines.size() <= kFewMachines &&
       (has(StageMode::kReplicas, first) || !has(StageMode::kShards, first)))
-    try_restricted([](PipelineProblem& without) { without.replicas = false; });
+    try_restricted(without(problem, &PipelineProblem::replicas));
   return best;
 }
 

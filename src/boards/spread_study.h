@@ -38,7 +38,8 @@ struct SpreadOutcome {
   int in_flight = 0;
 };
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
-// on, one waits and one is on the link.
+// on, one waits and one is on the link; twice as many where frames come to a machine several times,
+// for then they come in bursts.
 int frames_to_fill(const Plan& plan);
 // Frames of it in virtual time, as many on their way at once; without spans.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
@@ -57,7 +58,7 @@ struct SpreadRequest {
   // Runs of each part at least; the least of their CPU times counts.
   int runs = 5;
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
-  // 1, step 3), where that promises more.
+  // 1, step 3).
   int rounds = 2;
   // Whether plans without shards, without replicas, and with one stage for each machine are tried,
   // too.
@@ -97,11 +98,12 @@ using PlanPipeline =
     std::function<PipelinePlan(const PipelineProblem& problem, const Cluster& cluster)>;
 
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
-// what was estimated, as long as that makes it better (`request.rounds`). With `request.restricted`
-// it does the same without shards, without machines in several stages and without replicas, where
-// the plan has them, and takes what is fastest. Where a machine's measured parts need more memory
-// than it has, shares being rounded to channels, it plans again with less.
-// Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all the same.
+// what was estimated (`request.rounds`). With `request.restricted` it does the same without shards
+// but where memory asks for them, without machines in several stages and without replicas, where
+// the plan has them. Of all these it takes what is fastest in virtual time. Where a machine's
+// measured parts need more memory than it has, shares being rounded to channels, it plans again
+// with less. Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all
+// the same.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known);

@@ -12,6 +12,7 @@
 #include "graph/shapes.h"
 #include "pipeline/small_network.h"
 #include "plan/costs.h"
+#include "plan/tiny_plans.h"
 
 namespace isthmus {
 namespace {
@@ -95,6 +96,87 @@ TEST(SpreadInRounds, DropsAWayToShareThatThePlansSharesDoNotAllow) {
       profile);
   EXPECT_GE(asked, 2);
   EXPECT_EQ(result.pipeline.stages[0].mode, StageMode::kSingle);
+}
+
+// One dense layer, in shares of the boards.
+class DenseInShares : public testing::Test {
+ protected:
+  DenseInShares() {
+    GraphBuilder net("dense");
+    const std::string x = net.input("input", {-1, 2000});
+    net.output(net.gemm(x, 2000, "y"));
+    network_.graph = net.build();
+    network_.input = {.tensor = "input", .shape = {1, 2000}};
+    problem_ = study_units(network_, cluster_, {.runs = 1}, profile_);
+    for (std::size_t i = 0; i < problem_.shards.size(); ++i)
+      if (problem_.shards[i].kind == "channel") channel_ = i;
+  }
+
+  PipelinePlan shares(std::vector<double> each) const {
+    PipelineStage stage{.mode = StageMode::kShards, .option = channel_, .shares = std::move(each)};
+    for (std::size_t k = 1; k <= stage.shares.size(); ++k)
+      stage.machines.push_back("pi" + std::to_string(k));
+    PipelinePlan plan;
+    plan.stages = {stage};
+    return plan;
+  }
+
+  SpreadResult in_rounds(int rounds, const PlanPipeline& plan) {
+    return spread_in_rounds(network_, cluster_, {.runs = 1, .rounds = rounds, .restricted = false},
+                            problem_, plan, profile_);
+  }
+
+  NetworkUnderStudy network_ = study();
+  const Cluster cluster_ = boards(4, 100);
+  Profile profile_;
+  PipelineProblem problem_;
+  std::size_t channel_ = 0;
+};
+
+TEST_F(DenseInShares, GoOnAfterAPlanThatIsNoBetterAndKeepTheBest) {
+  const std::vector<std::vector<double>> each = {
+      {0.7, 0.3}, {0.95, 0.05}, {0.25, 0.25, 0.25, 0.25}, {0.9, 0.1}};
+  std::size_t asked = 0;
+  const SpreadResult result =
+      in_rounds(3, [&](const PipelineProblem&, const Cluster&) { return shares(each[asked++]); });
+  EXPECT_EQ(asked, 4U);
+  EXPECT_EQ(result.pipeline.stages[0].shares, each[2]);
+}
+
+// What the planner does not count may not fit.
+TEST_F(DenseInShares, AreFewerWhereSoManyDoNotFit) {
+  const auto plan = [&](const PipelineProblem& problem, const Cluster&) {
+    if (problem.shards.at(channel_).most > 2)
+      throw Error(ErrorKind::kUnsupported, "no room to merge so many");
+    return shares({0.5, 0.5});
+  };
+  EXPECT_EQ(in_rounds(0, plan).pipeline.stages[0].machines.size(), 2U);
+  const auto never = [&](const PipelineProblem& problem, const Cluster&) -> PipelinePlan {
+    throw Error(ErrorKind::kUnsupported,
+                problem.shards.empty() ? "too large" : "no room to merge so many");
+  };
+  try {
+    in_rounds(0, never);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "no room to merge so many");
+  }
+}
+
+TEST(FramesToFill, AreThreeForEachMachineAndSixWhereFramesComeAgain) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b"}) tiny.machine(name);
+  tiny.part("first", {"a"}, 1);
+  tiny.part("here", {"a"}, 1);
+  tiny.part("second", {"b"}, 1);
+  tiny.edge("input:x->first:x", 1);
+  tiny.edge("first:y->here:x", 1);
+  tiny.edge("here:y->second:x", 1);
+  EXPECT_EQ(frames_to_fill(tiny.plan), 6);
+  tiny.part("third", {"a"}, 1);
+  tiny.edge("second:y->third:x", 1);
+  tiny.edge("third:y->answer:y", 1);
+  EXPECT_EQ(frames_to_fill(tiny.plan), 12);
 }
 
 // As the lab reports it for u8 between boards.

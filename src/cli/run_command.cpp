@@ -253,9 +253,10 @@ void add_options(CLI::App* command, RunArgs& args) {
   command->add_option("--at-least", args.at_least, "Frames, even if --seconds are over")
       ->capture_default_str();
   command
-      ->add_option("--in-flight", args.in_flight,
-                   "Frames on their way at once; without it three for each machine of the plan, at "
-                   "least four")
+      ->add_option(
+          "--in-flight", args.in_flight,
+          "Frames on their way at once; without it three for each machine of the plan (six where "
+          "frames come to one several times), at least four")
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--clip", args.clips.length,

@@ -75,4 +75,20 @@ std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& cost
   return forced;
 }
 
+PipelineProblem with_forced_shards_only(PipelineProblem problem, const Cluster& cluster) {
+  std::vector<bool> too_large;
+  {
+    const PipelineCosts costs(problem, cluster);
+    const std::vector<std::size_t> workers = costs.workers();
+    for (std::size_t unit = 0; unit < problem.units.size(); ++unit)
+      too_large.push_back(!fits_whole(costs, unit, workers));
+  }
+  std::erase_if(problem.shards, [&](const ShardOption& option) {
+    for (std::size_t unit = option.first; unit <= option.last; ++unit)
+      if (too_large[unit]) return false;
+    return true;
+  });
+  return problem;
+}
+
 }  // namespace isthmus

@@ -19,4 +19,8 @@ struct ForcedShards {
 std::vector<std::optional<ForcedShards>> forced_shards(const PipelineCosts& costs,
                                                        const std::vector<std::size_t>& workers);
 
+// The problem with only those ways to share that cover a unit which no machine holds without
+// swapping.
+PipelineProblem with_forced_shards_only(PipelineProblem problem, const Cluster& cluster);
+
 }  // namespace isthmus

@@ -72,8 +72,7 @@ class ProblemBuilder {
     problem_.in_decode = options_.input.decode;
     for (std::size_t first = 0; first < units_.size(); ++first) {
       if (is_worth_sharing(first)) add_options_of_layer(first);
-      if (is_worth_sharing(first) ||
-          (options_.fuse_cheap && first + 1 < units_.size() && is_worth_sharing(first + 1)))
+      if (is_worth_sharing(first) || (first + 1 < units_.size() && is_worth_sharing(first + 1)))
         add_fused_tiles(first);
     }
     return std::move(problem_);

@@ -34,11 +34,9 @@ struct UnitOptions {
   int machines = 2;
   // Units that take less than this part of the whole are not sharded.
   double least_share = 0.02;
-  // Neighbouring units that one set of regions may run through without a merge.
+  // Neighbouring units that one set of regions may run through without a merge. The first may be
+  // one that is not sharded by itself: what it makes need not be sent.
   int fuse = 8;
-  // Whether the first of them may be one that is not sharded by itself: what it makes need not be
-  // sent. For frames a second such plans are seen to be slower than they are taken for.
-  bool fuse_cheap = true;
   // On the wire.
   std::string codec = "f32";
   // Message to the first stage; and from the source where it divides the input for shards, in the

@@ -63,7 +63,7 @@ TEST(PipelineUnits, DoNotEndBeforeAPoolingWithAShortcut) {
 }
 
 // A cheap layer in front of a dear one, as VGG16's first.
-TEST(PipelineProblem, LetsFusedTilesBeginAtACheapLayerWhereThatIsAskedFor) {
+TEST(PipelineProblem, LetsFusedTilesBeginAtACheapLayer) {
   GraphBuilder net("cheap");
   const std::string x = net.input("input", {-1, 3, 32, 32});
   const std::string a = net.relu(net.conv(x, 16, {.kernel = {3}, .pad = {1}}), "a");
@@ -74,18 +74,16 @@ TEST(PipelineProblem, LetsFusedTilesBeginAtACheapLayerWhereThatIsAskedFor) {
       2, {.part = {.median = Seconds{1e-5}, .weight_bytes = 1}, .codec = {}});
   measured[1].part.median = Seconds{1e-2};
   measured[1].part.weight_bytes = 100;
-  for (const bool asked : {false, true}) {
-    const PipelineProblem problem = pipeline_problem(
-        graph, units, measured, {.machines = 4, .fuse_cheap = asked, .input_bytes = 3072});
-    const auto options_at = [&](std::size_t first, std::size_t last) {
-      return std::ranges::count_if(problem.shards, [&](const ShardOption& option) {
-        return option.kind == "spatial" && option.first == first && option.last == last;
-      });
-    };
-    EXPECT_EQ(options_at(0, 0), 0);
-    EXPECT_EQ(options_at(1, 1), 1);
-    EXPECT_EQ(options_at(0, 1), asked ? 1 : 0);
-  }
+  const PipelineProblem problem =
+      pipeline_problem(graph, units, measured, {.machines = 4, .input_bytes = 3072});
+  const auto options_at = [&](std::size_t first, std::size_t last) {
+    return std::ranges::count_if(problem.shards, [&](const ShardOption& option) {
+      return option.kind == "spatial" && option.first == first && option.last == last;
+    });
+  };
+  EXPECT_EQ(options_at(0, 0), 0);
+  EXPECT_EQ(options_at(1, 1), 1);
+  EXPECT_EQ(options_at(0, 1), 1);
 }
 
 TEST(PipelineProblem, NoShardIsFreeWhereRatesSayNothingOfTheWork) {

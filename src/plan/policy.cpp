@@ -23,33 +23,21 @@ const std::string* first_living(const std::vector<std::string>& machines,
 // The least loaded of those that live, of which there is one.
 const std::string* least_loaded(const std::vector<std::string>& machines,
                                 const Situation& situation, std::uint32_t frame) {
+  const auto known = situation.load.find(machines);
   std::vector<std::optional<Seconds>> loads;
   loads.reserve(machines.size());
   for (const std::string& machine : machines) {
-    const auto load = situation.load.find(machine);
-    const Seconds time = load == situation.load.end() ? Seconds{0} : load->second;
-    loads.push_back(lives(machine, situation.dead) ? std::optional(time) : std::nullopt);
+    if (!lives(machine, situation.dead)) {
+      loads.push_back(std::nullopt);
+      continue;
+    }
+    loads.push_back(Seconds{0});
+    if (known == situation.load.end()) continue;
+    const auto load = known->second.find(machine);
+    if (load != known->second.end()) loads.back() = load->second;
   }
   return &machines[*LeastLoaded(loads).choose(frame)];
 }
-
-// What was chosen from each list of machines: parts spread over the same ones meet on one of them,
-// and a long list is searched once.
-class Choices {
- public:
-  Choices(const Situation& situation, std::uint32_t frame) : situation_(situation), frame_(frame) {}
-
-  const std::string& from(const std::vector<std::string>& machines) {
-    for (const auto& [list, machine] : chosen_)
-      if (*list == machines) return *machine;
-    return *chosen_.emplace_back(&machines, least_loaded(machines, situation_, frame_)).second;
-  }
-
- private:
-  const Situation& situation_;
-  const std::uint32_t frame_;
-  std::vector<std::pair<const std::vector<std::string>*, const std::string*>> chosen_;
-};
 
 // Without the machines of parts that are spread. Nothing if the plan needs a machine that is dead,
 // which `reason` names then.
@@ -73,10 +61,11 @@ std::optional<Route> route_by(const Plan& plan, const std::set<std::string>& dea
 
 void choose_replicas(const std::vector<Plan>& ladder, const Situation& situation,
                      std::uint32_t frame, Route& route) {
-  Choices choices(situation, frame);
-  for (const PlacedPart& part : ladder[route.plan].parts)
-    if (part.placement == Placement::kSpread)
-      route.machine_of[part.name] = choices.from(part.machines);
+  const std::vector<PlacedPart>& parts = ladder[route.plan].parts;
+  for (const auto& group : replica_groups(ladder[route.plan])) {
+    const std::string& chosen = *least_loaded(parts[group.front()].machines, situation, frame);
+    for (const std::size_t part : group) route.machine_of[parts[part].name] = chosen;
+  }
 }
 
 // Without the machines that a route which failed chose, as far as others can take their places.
@@ -115,6 +104,21 @@ Route first_route(const std::vector<Plan>& ladder, std::size_t first,
 }
 
 }  // namespace
+
+ReplicaGroups replica_groups(const Plan& plan) {
+  ReplicaGroups groups;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
+    if (plan.parts[i].placement != Placement::kSpread) continue;
+    const auto same = std::ranges::find_if(groups, [&](const std::vector<std::size_t>& group) {
+      return plan.parts[group.front()].machines == plan.parts[i].machines;
+    });
+    if (same == groups.end())
+      groups.push_back({i});
+    else
+      same->push_back(i);
+  }
+  return groups;
+}
 
 Seconds expected_load(std::span<const Seconds> times, int in_flight) {
   Seconds sum{0};

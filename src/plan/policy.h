@@ -19,18 +19,25 @@ namespace isthmus {
 struct Situation {
   // Machines that are believed dead, or came back less than a second ago.
   std::set<std::string> dead;
-  // Machine -> how long a frame that is sent there now would take: what its last frames took on it,
-  // times the frames of this source that are there already, plus one (expected_load). For the
-  // choice between replicas. A machine that has answered nothing yet is taken to be as fast as the
-  // first that answered; before that all count as idle, and so does what is not in it.
-  std::unordered_map<std::string, Seconds> load;
+  // For the choice between replicas, by the list of machines that parts are spread over: machine ->
+  // how long a frame that takes it now would need for those parts. That is what they took there of
+  // the last frames (their runs alone), times the frames on their way that have taken it from this
+  // list, plus one (expected_load). A machine that has answered nothing yet is taken to be as fast
+  // as the first of its list that did; before that all count as idle, and so does what is not here.
+  // What a machine does beside says nothing: where lists overlap, frames would all go to the one
+  // that has least of everything, and then to another.
+  std::map<std::vector<std::string>, std::unordered_map<std::string, Seconds>> load;
 };
 
-// Of how many frames a machine's times are remembered.
+// Parts that are spread over the same machines in the same order, of which a frame takes one for
+// them all: indices in Plan::parts, a group for each list of machines.
+using ReplicaGroups = std::vector<std::vector<std::size_t>>;
+ReplicaGroups replica_groups(const Plan& plan);
+
+// Of how many frames a replica's times are remembered.
 inline constexpr std::size_t kRememberedTimes = 8;
 
-// (in flight + 1) times the mean of the last `times`, which are those of frames on one machine
-// without their waiting.
+// (in flight + 1) times the mean of the last `times`.
 Seconds expected_load(std::span<const Seconds> times, int in_flight);
 
 // Where a frame goes.

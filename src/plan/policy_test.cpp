@@ -87,9 +87,28 @@ TEST(AdmitRoute, KeepsPartsOfTheSameReplicasTogether) {
 }
 
 TEST(AdmitRoute, TakesTheLeastLoadedReplica) {
-  const Situation situation{.dead = {}, .load = {{"a", Seconds{0.2}}, {"b", Seconds{0.1}}}};
+  const Situation situation{.dead = {},
+                            .load = {{{"a", "b"}, {{"a", Seconds{0.2}}, {"b", Seconds{0.1}}}}}};
   for (std::uint32_t frame = 0; frame < 3; ++frame)
     EXPECT_EQ(admit_route(kLadder, situation, frame).machine_of.at("p"), "b");
+}
+
+// What a machine does for one list says nothing of another.
+TEST(AdmitRoute, BalancesEachListOfReplicasByItself) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b", "c"}) tiny.machine(name);
+  tiny.network(1e9, 0);
+  tiny.part("first", {"a", "b"}, 0.1, Placement::kSpread);
+  tiny.part("second", {"b", "c"}, 0.1, Placement::kSpread);
+  tiny.part("glue", {"a", "b"}, 0.1, Placement::kSpread);
+  EXPECT_EQ(replica_groups(tiny.plan), (ReplicaGroups{{0, 2}, {1}}));
+  const Situation situation{.dead = {},
+                            .load = {{{"a", "b"}, {{"a", Seconds{2}}, {"b", Seconds{1}}}},
+                                     {{"b", "c"}, {{"b", Seconds{5}}, {"c", Seconds{4}}}}}};
+  const auto machine_of = admit_route({tiny.plan}, situation, 0).machine_of;
+  EXPECT_EQ(machine_of.at("first"), "b");
+  EXPECT_EQ(machine_of.at("glue"), "b");
+  EXPECT_EQ(machine_of.at("second"), "c");
 }
 
 TEST(AdmitRoute, TreatsARaceAsAliveWhileOneLives) {
@@ -148,7 +167,8 @@ TEST(RetryRoute, GoesOnDownTheLadderWhileThereIsTime) {
 // The one that refused has the least to do because it refuses.
 TEST(RetryRoute, TakesAnotherReplicaThoughItHasMoreToDo) {
   const Route failed{0, {{"p", "a"}}, ""};
-  const Situation situation{.dead = {}, .load = {{"a", Seconds{0}}, {"b", Seconds{5}}}};
+  const Situation situation{.dead = {},
+                            .load = {{{"a", "b"}, {{"a", Seconds{0}}, {"b", Seconds{5}}}}}};
   const Route route = retry_route(kLadder, situation, 0, failed, Seconds{9}, Seconds{0});
   EXPECT_EQ(route.plan, 0U);
   EXPECT_EQ(route.machine_of.at("p"), "b");

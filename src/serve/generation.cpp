@@ -150,6 +150,7 @@ std::shared_ptr<const Generation> make_generation(const GenerationSpec& spec, He
         std::max(generation->largest_message, deployment->largest_message());
     generation->plans.push_back(plan.plan);
     generation->admission_edges.push_back(admission_edges(plan.plan, spec.cluster.source));
+    generation->replica_groups.push_back(replica_groups(plan.plan));
     generation->deployments.push_back(deployment);
     add_machines(*generation, spec, plan, epoch, edges, deployment->largest_message(), bundles);
     ++epoch;

@@ -10,6 +10,7 @@
 #include "isthmus.pb.h"
 #include "plan/cluster.h"
 #include "plan/plan.h"
+#include "plan/policy.h"
 #include "serve/deployment.h"
 #include "serve/held_parts.h"
 #include "serve/part_bundle.h"
@@ -35,6 +36,7 @@ struct Generation {
   std::vector<Plan> plans;
   // By plan; of plan/policy.h.
   std::vector<std::vector<std::uint32_t>> admission_edges;
+  std::vector<ReplicaGroups> replica_groups;
   // As the source's own machine sees them.
   std::vector<std::shared_ptr<const Deployment>> deployments;
   // Everything at the source; null without one.

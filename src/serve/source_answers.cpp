@@ -116,28 +116,26 @@ void Source::State::lose_locked(std::uint32_t frame, InFlight& flight, const std
   finish_locked(frame, std::move(record), {}, later);
 }
 
-// For the choice between replicas, as expected_load wants it: without what a machine does for every
-// frame, whichever replica has it.
-void Source::State::note_times_locked(const FrameRecord& record, const Route& route) {
-  std::set<std::string> chosen;
-  for (const auto& [part, machine] : route.machine_of) chosen.insert(machine);
-  for (const std::string& machine : chosen) {
-    const auto remote = remotes.find(machine);
-    if (remote == remotes.end()) continue;
-    Seconds work{0};
-    for (const Span& span : record.spans) {
-      const bool elsewhere =
-          span.kind == SpanKind::kRun && !route.machine_of.contains(span.what.text());
-      if (span.machine == machine && !elsewhere && span.kind != SpanKind::kQueue &&
-          span.kind != SpanKind::kSend)
-        work += span.duration;
-    }
+// For the choice between replicas (plan/policy.h).
+void Source::State::note_times_locked(const FrameRecord& record, const InFlight& flight) {
+  if (flight.generation != current || flight.route.plan >= current->plans.size()) return;
+  const std::vector<PlacedPart>& parts = current->plans[flight.route.plan].parts;
+  for (const auto& group : current->replica_groups[flight.route.plan]) {
+    const PlacedPart& any = parts[group.front()];
+    const std::string& machine = flight.route.machine_of.at(any.name);
+    Seconds ran{0};
+    for (const Span& span : record.spans)
+      if (span.kind == SpanKind::kRun && span.machine == machine &&
+          std::ranges::any_of(group,
+                              [&](std::size_t part) { return span.what == parts[part].name; }))
+        ran += span.duration;
     // A frame that left by an exit was not there.
-    if (work <= Seconds{0}) continue;
-    std::deque<Seconds>& times = remote->second.times;
-    times.push_back(work);
-    if (times.size() > kRememberedTimes) times.pop_front();
-    if (!first_time) first_time = work;
+    if (ran <= Seconds{0}) continue;
+    ReplicaTimes& times = replica_times[any.machines];
+    std::deque<Seconds>& last = times.by_machine[machine];
+    last.push_back(ran);
+    if (last.size() > kRememberedTimes) last.pop_front();
+    if (times.first <= Seconds{0}) times.first = ran;
   }
 }
 
@@ -152,7 +150,7 @@ void Source::State::finish_locked(std::uint32_t frame, FrameRecord record, Tenso
   record.captured = flight.captured;
   record.capture_to_output = clock.now() - flight.captured;
   record.truth = flight.input.truth;
-  if (record.outcome == Outcome::kAnswered) note_times_locked(record, flight.route);
+  if (record.outcome == Outcome::kAnswered) note_times_locked(record, flight);
   record_locked(record);
   call_locked(std::move(flight.on_answer), std::move(record), std::move(scores), later);
   admit_waiting_locked(later);

@@ -110,9 +110,8 @@ void Source::State::install(const std::shared_ptr<const Generation>& generation)
     current = generation;
     taken_down = false;
     // Other parts take other times.
-    first_time.reset();
+    replica_times.clear();
     for (auto& [machine, remote] : remotes) {
-      remote.times.clear();
       // One that came back meanwhile was brought the old plans.
       remote.ready = remote.peer && remote.peer->alive() && holds_current_locked(machine);
     }

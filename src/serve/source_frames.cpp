@@ -90,20 +90,30 @@ void Source::State::admit_waiting_locked(Later& later) {
 Situation Source::State::situation_locked() const {
   Situation situation;
   const Seconds now = clock.now();
-  std::map<std::string, int> frames_on;
-  for (const auto& [frame, flight] : in_flight) {
-    // What a machine does for every frame, whichever replica has it, tells none from another.
-    std::set<std::string> chosen;
-    for (const auto& [part, machine] : flight.route.machine_of) chosen.insert(machine);
-    for (const std::string& machine : chosen) ++frames_on[machine];
-  }
-  for (const auto& [machine, remote] : remotes) {
+  for (const auto& [machine, remote] : remotes)
     if (!remote.ready || now < remote.avoid_until) situation.dead.insert(machine);
-    if (!first_time) continue;
-    std::vector<Seconds> times(remote.times.begin(), remote.times.end());
-    if (times.empty()) times.push_back(*first_time);
-    situation.load[machine] = expected_load(times, frames_on[machine]);
+  if (replica_times.empty()) return situation;
+  // By the first part of a group.
+  std::map<const PlacedPart*, std::map<std::string, int>> counted;
+  for (const auto& [frame, flight] : in_flight) {
+    const Generation& generation = *flight.generation;
+    if (flight.route.plan >= generation.plans.size()) continue;
+    const std::vector<PlacedPart>& parts = generation.plans[flight.route.plan].parts;
+    for (const auto& group : generation.replica_groups[flight.route.plan]) {
+      const PlacedPart& any = parts[group.front()];
+      ++counted[&any][flight.route.machine_of.at(any.name)];
+    }
   }
+  std::map<std::vector<std::string>, std::map<std::string, int>> frames_on;
+  for (const auto& [part, on] : counted)
+    for (const auto& [machine, frames] : on) frames_on[part->machines][machine] += frames;
+  for (const auto& [machines, times] : replica_times)
+    for (const std::string& machine : machines) {
+      std::vector<Seconds> last{times.first};
+      if (const auto own = times.by_machine.find(machine); own != times.by_machine.end())
+        last.assign(own->second.begin(), own->second.end());
+      situation.load[machines][machine] = expected_load(last, frames_on[machines][machine]);
+    }
   return situation;
 }
 

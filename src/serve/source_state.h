@@ -74,12 +74,16 @@ struct Source::State final : public NextHops {
     Seconds retry_at{0};
     // Refused or broken off a moment ago: not used until then.
     Seconds avoid_until{0};
-    // What the last frames took on it without their waiting, for the choice between replicas.
-    std::deque<Seconds> times;
     // Its last report: by epoch and part.
     std::map<std::pair<std::uint32_t, std::string>, PartStatistics> parts;
     // Of plans that were removed while it could not be reached.
     std::vector<v1::UndeployRequest> left_over;
+  };
+  // What runs took on the replicas of one list, for the choice between them (plan/policy.h).
+  struct ReplicaTimes {
+    std::map<std::string, std::deque<Seconds>> by_machine;
+    // Of the first frame that was answered.
+    Seconds first{0};
   };
   // What is to be done once the lock is released.
   using Later = std::vector<std::function<void()>>;
@@ -128,7 +132,7 @@ struct Source::State final : public NextHops {
   // Answers, refusals and reports, and what is recorded of them (source_answers.cpp).
   void returned(const Deployment* deployment, Parcel parcel, bool local);
   void answered(const Deployment& deployment, Parcel parcel, bool local);
-  void note_times_locked(const FrameRecord& record, const Route& route);
+  void note_times_locked(const FrameRecord& record, const InFlight& flight);
   void finish_locked(std::uint32_t frame, FrameRecord record, Tensor scores, Later& later);
   void lose_locked(std::uint32_t frame, InFlight& flight, const std::string& why, Later& later);
   void add_reports(FrameRecord& record, const Deployment& deployment, const Trailer& trailer) const;
@@ -227,8 +231,8 @@ struct Source::State final : public NextHops {
   std::uint32_t next_frame = 0;
   Seconds local_time{0};
   int local_pending = 0;
-  // On its replica, of the first frame that was answered under these plans.
-  std::optional<Seconds> first_time;
+  // By list of machines; under the current plans.
+  std::map<std::vector<std::string>, ReplicaTimes> replica_times;
   // Frames that are answered, but whose callback has not returned.
   int calling = 0;
   Trace trace;

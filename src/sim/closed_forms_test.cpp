@@ -123,8 +123,8 @@ std::int64_t frames_on(const Trace& trace, const std::string& machine, const std
   });
 }
 
-// A board's time is that of all parts of a frame, and a frame is there once, with however many
-// parts.
+// A board's time is that of all parts of a frame that are spread over its list, and a frame is
+// there once, with however many.
 TEST(ClosedForm, SpreadsFramesByTheWorkOfAllTheirParts) {
   TinyPlans tiny;
   tiny.machine("camera");
@@ -170,6 +170,26 @@ TEST(ClosedForm, SpreadsFramesWhateverElseAReplicaRuns) {
   const Trace trace = play(tiny, {.frames = 40, .max_in_flight = 1});
   EXPECT_EQ(frames_on(trace, "a", "work"), 20);
   EXPECT_EQ(frames_on(trace, "b", "work"), 20);
+}
+
+// Each of three boards does a third of every second frame's stages, whatever it does of the others.
+TEST(ClosedForm, SpreadsEachStageEvenlyWhereListsOfReplicasOverlap) {
+  TinyPlans tiny;
+  for (const char* name : {"camera", "a", "b", "c"}) tiny.machine(name);
+  tiny.network(1e12, 0);
+  tiny.part("first", {"a", "b"}, 0.1, Placement::kSpread);
+  tiny.part("second", {"b", "c"}, 0.1, Placement::kSpread);
+  tiny.part("third", {"a", "c"}, 0.1, Placement::kSpread);
+  tiny.edge("input:x->first:x", 100);
+  tiny.edge("first:y->second:x", 100);
+  tiny.edge("second:y->third:x", 100);
+  tiny.edge("third:y->answer:y", 100);
+  tiny.plan.deadline = Seconds{100};
+  const Trace trace = play(tiny, {.frames = 1000, .max_in_flight = 18});
+  EXPECT_NEAR(throughput(trace) * 0.1, 1, 0.03);
+  EXPECT_NEAR(frames_on(trace, "a", "first"), 500, 10);
+  EXPECT_NEAR(frames_on(trace, "b", "second"), 500, 10);
+  EXPECT_NEAR(frames_on(trace, "c", "third"), 500, 10);
 }
 
 TEST(ClosedForm, HasTheThroughputOfAllReplicas) {

@@ -10,30 +10,28 @@ namespace isthmus {
 void Simulator::find_spreads() {
   std::map<std::vector<std::uint32_t>, std::uint32_t> lists;
   spreads_.resize(plans_.size());
-  choosing_.resize(plans_.size());
+  spread_of_.resize(plans_.size());
   for (std::size_t i = 0; i < plans_.size(); ++i) {
+    spread_of_[i].assign(plans_[i].parts.size(), kNone);
     for (std::uint32_t p = 0; p < plans_[i].parts.size(); ++p) {
       const CompiledPart& part = plans_[i].parts[p];
-      if (part.placement == Placement::kStandby) choosing_[i].push_back(p);
       if (part.placement != Placement::kSpread) continue;
       const auto [known, fresh] =
           lists.try_emplace(part.machines, static_cast<std::uint32_t>(replicas_.size()));
       const std::uint32_t list = known->second;
       if (fresh) {
         const std::vector<std::optional<Seconds>> idle(part.machines.size(), Seconds{0});
-        replicas_.emplace_back(idle);
-        // The runtime knows no load of the source's own machine, which counts as idle.
-        for (std::uint32_t place = 0; place < part.machines.size(); ++place)
-          if (part.machines[place] != source_)
-            nodes_[part.machines[place]].replica_of.push_back({list, place});
+        replicas_.push_back({.replicas = {}, .loads = LeastLoaded(idle), .first_time = {}});
+        for (std::uint32_t place = 0; place < part.machines.size(); ++place) {
+          replicas_.back().replicas.push_back(
+              {.machine = part.machines[place], .in_flight = 0, .times = {}, .next_time = 0});
+          nodes_[part.machines[place]].replica_of.push_back({list, place});
+        }
       }
-      const auto spread = std::ranges::find(spreads_[i], list, &Spread::list);
-      if (spread == spreads_[i].end()) {
-        spreads_[i].push_back({list, {p}});
-        choosing_[i].push_back(p);
-      } else {
-        spread->parts.push_back(p);
-      }
+      auto spread = std::ranges::find(spreads_[i], list, &Spread::list);
+      if (spread == spreads_[i].end()) spread = spreads_[i].insert(spread, {list, {}});
+      spread->parts.push_back(p);
+      spread_of_[i][p] = static_cast<std::uint32_t>(spread - spreads_[i].begin());
     }
   }
 }
@@ -44,7 +42,7 @@ const Simulator::Course& Simulator::course_of_new_frame(std::uint32_t frame) {
     newest_is_known_ = true;
   }
   for (const Spread& spread : spreads_[newest_.plan]) {
-    const auto chosen = static_cast<std::uint32_t>(*replicas_[spread.list].choose(frame));
+    const auto chosen = static_cast<std::uint32_t>(*replicas_[spread.list].loads.choose(frame));
     for (const std::uint32_t part : spread.parts) newest_.ordinal[part] = chosen;
   }
   return newest_;
@@ -79,74 +77,77 @@ Route Simulator::route_of(const Course& course) const {
 
 Situation Simulator::situation() const {
   Situation situation{.dead = dead_, .load = {}};
-  for (const Node& node : nodes_)
-    if (first_time_ && !node.replica_of.empty()) situation.load[node.machine->name] = load_of(node);
+  for (const ReplicaList& list : replicas_) {
+    if (!list.first_time) continue;
+    std::vector<std::string> machines;
+    std::unordered_map<std::string, Seconds> load;
+    for (const Replica& replica : list.replicas) {
+      machines.push_back(nodes_[replica.machine].machine->name);
+      load[machines.back()] = load_of(list, replica);
+    }
+    situation.load[std::move(machines)] = std::move(load);
+  }
   return situation;
 }
 
-// Each of its machines counts a frame once, however many of its parts are there.
 void Simulator::join_replicas(Attempt& attempt) {
-  const CompiledPlan& plan = plan_of(attempt);
-  const std::vector<std::uint32_t>& choosing = choosing_[attempt.course.plan];
-  attempt.work.assign(choosing.empty() ? 0 : plan.stands, {});
-  for (const std::uint32_t p : choosing) {
-    const std::uint32_t ordinal = attempt.course.ordinal[p];
-    if (std::exchange(work_at(attempt, plan.parts[p], ordinal).chosen, true)) continue;
-    Node& node = nodes_[plan.parts[p].machines[ordinal]];
-    ++node.in_flight;
-    note_load(node);
+  const std::vector<Spread>& spreads = spreads_[attempt.course.plan];
+  attempt.ran.assign(spreads.size(), 0);
+  for (const Spread& spread : spreads) {
+    ReplicaList& list = replicas_[spread.list];
+    const std::uint32_t place = attempt.course.ordinal[spread.parts.front()];
+    ++list.replicas[place].in_flight;
+    note_load(list, place);
   }
 }
 
-// What an answered frame took is remembered. Of the first that is answered it is, as in the
-// runtime, the time of the machine whose name comes first.
+// What an answered frame took is remembered.
 void Simulator::leave_replicas(Attempt& attempt, bool answered) {
-  const CompiledPlan& plan = plan_of(attempt);
-  const Node* first = nullptr;
-  for (const std::uint32_t p : choosing_[attempt.course.plan]) {
-    const std::uint32_t ordinal = attempt.course.ordinal[p];
-    Work& work = work_at(attempt, plan.parts[p], ordinal);
-    if (!std::exchange(work.chosen, false)) continue;
-    const std::uint32_t machine = plan.parts[p].machines[ordinal];
-    Node& node = nodes_[machine];
-    --node.in_flight;
+  const std::vector<Spread>& spreads = spreads_[attempt.course.plan];
+  for (std::size_t i = 0; i < attempt.ran.size(); ++i) {
+    ReplicaList& list = replicas_[spreads[i].list];
+    const std::uint32_t place = attempt.course.ordinal[spreads[i].parts.front()];
+    Replica& replica = list.replicas[place];
+    --replica.in_flight;
     // A frame that left by an exit was not there.
-    if (answered && work.time > 0 && machine != source_) {
-      note_time(node, Seconds{work.time});
-      if (!first_time_ && (first == nullptr || node.machine->name < first->machine->name))
-        first = &node;
+    if (answered && attempt.ran[i] > 0) {
+      note_time(replica, Seconds{attempt.ran[i]});
+      if (!list.first_time) {
+        list.first_time = Seconds{attempt.ran[i]};
+        for (std::size_t other = 0; other < list.replicas.size(); ++other) note_load(list, other);
+      }
     }
-    note_load(node);
+    note_load(list, place);
   }
-  if (first == nullptr) return;
-  first_time_ = first->times.front();
-  for (const Node& each : nodes_) note_load(each);
+  attempt.ran.clear();
 }
 
 void Simulator::note_work(const Core& done) {
   Attempt& attempt = attempts_[done.job.attempt];
-  if (attempt.work.empty()) return;
-  const auto part = static_cast<std::size_t>(done.job.part);
-  work_at(attempt, plan_of(attempt).parts[part], done.job.ordinal).time += done.work;
+  if (attempt.ran.empty()) return;
+  const std::uint32_t spread =
+      spread_of_[attempt.course.plan][static_cast<std::size_t>(done.job.part)];
+  if (spread != kNone) attempt.ran[spread] += done.run;
 }
 
-void Simulator::note_time(Node& node, Seconds work) {
-  if (node.times.empty()) node.times.reserve(kRememberedTimes);
-  if (node.times.size() < kRememberedTimes)
-    node.times.push_back(work);
+void Simulator::note_time(Replica& replica, Seconds ran) {
+  if (replica.times.empty()) replica.times.reserve(kRememberedTimes);
+  if (replica.times.size() < kRememberedTimes)
+    replica.times.push_back(ran);
   else
-    node.times[node.next_time++ % kRememberedTimes] = work;
+    replica.times[replica.next_time++ % kRememberedTimes] = ran;
 }
 
-Seconds Simulator::load_of(const Node& node) const {
-  if (!node.times.empty() || !first_time_) return expected_load(node.times, node.in_flight);
-  return expected_load({&*first_time_, 1}, node.in_flight);
+Seconds Simulator::load_of(const ReplicaList& list, const Replica& replica) {
+  if (!replica.times.empty() || !list.first_time)
+    return expected_load(replica.times, replica.in_flight);
+  return expected_load({&*list.first_time, 1}, replica.in_flight);
 }
 
-void Simulator::note_load(const Node& node) {
-  if (node.replica_of.empty() || dead_.contains(node.machine->name)) return;
-  const Seconds load = load_of(node);
-  for (const auto& [list, place] : node.replica_of) replicas_[list].set(place, load);
+void Simulator::note_load(ReplicaList& list, std::size_t place) {
+  const Replica& replica = list.replicas[place];
+  if (dead_.contains(nodes_[replica.machine].machine->name)) return;
+  list.loads.set(place, load_of(list, replica));
 }
 
 void Simulator::note_dead(std::uint32_t machine, bool dead) {
@@ -156,8 +157,10 @@ void Simulator::note_dead(std::uint32_t machine, bool dead) {
   else
     dead_.erase(node.machine->name);
   newest_is_known_ = false;
-  for (const auto& [list, place] : node.replica_of) replicas_[list].set(place, std::nullopt);
-  note_load(node);
+  for (const auto& [list, place] : node.replica_of) {
+    replicas_[list].loads.set(place, std::nullopt);
+    note_load(replicas_[list], place);
+  }
 }
 
 }  // namespace isthmus

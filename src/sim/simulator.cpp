@@ -149,17 +149,14 @@ void Simulator::begin_jobs(std::uint32_t machine) {
 void Simulator::begin(std::uint32_t machine, std::uint32_t core, const Job& job) {
   Node& node = nodes_[machine];
   const std::vector<Piece>& pieces = pieces_of(job, machine);
-  const CompiledPlan& plan = plan_of(attempts_[job.attempt]);
-  // What a machine runs for every frame, whichever replica has it, tells none from another.
-  const bool chosen = job.part >= 0 && plan.parts[static_cast<std::size_t>(job.part)].is_chosen();
   double duration = 0;
-  double work = 0;
+  double run = 0;
   for (const Piece& piece : pieces) {
     duration += piece.duration;
-    if (chosen || piece.kind != SpanKind::kRun) work += piece.duration;
+    if (piece.kind == SpanKind::kRun) run += piece.duration;
   }
   node.cores[core] = {
-      .job = job, .busy = true, .start = now_, .end = now_ + duration, .work = work, .sent = 0};
+      .job = job, .busy = true, .start = now_, .end = now_ + duration, .run = run, .sent = 0};
   ++node.busy;
   schedule(machine, core, pieces);
   hold(job);

@@ -80,13 +80,6 @@ class Simulator {
     std::string reason;
   };
 
-  // What a frame takes on one machine without its waiting, for the choice between replicas.
-  struct Work {
-    // The machine was chosen for the frame, and counts it.
-    bool chosen = false;
-    double time = 0;
-  };
-
   // A frame's way along one course. Slots are used again; the generation tells an old event.
   struct Attempt {
     std::uint32_t generation = 0;
@@ -105,8 +98,8 @@ class Simulator {
     // By counter of a part: what keeps its inputs' credits - its job, messages that wait for
     // credit, and parts on the same machine that took what it made.
     std::vector<std::uint32_t> holds;
-    // By stand; empty where the plan leaves no choice.
-    std::vector<Work> work;
+    // By spread of the plan: what its parts took, for the choice between replicas.
+    std::vector<double> ran;
     std::int32_t answers = 0;
     std::vector<std::string> missing;
   };
@@ -145,8 +138,8 @@ class Simulator {
     bool busy = false;
     double start = 0;
     double end = 0;
-    // What of it counts for the choice between replicas.
-    double work = 0;
+    // Of it the part's run.
+    double run = 0;
     // Messages handed over so far.
     int sent = 0;
   };
@@ -159,6 +152,19 @@ class Simulator {
   struct Spread {
     std::uint32_t list = 0;
     std::vector<std::uint32_t> parts;
+  };
+  // A machine as one of a list: frames on their way that took it, and what the last took there.
+  struct Replica {
+    std::uint32_t machine = 0;
+    int in_flight = 0;
+    std::vector<Seconds> times;
+    std::size_t next_time = 0;
+  };
+  struct ReplicaList {
+    std::vector<Replica> replicas;
+    LeastLoaded loads;
+    // Of the first frame that was answered.
+    std::optional<Seconds> first_time;
   };
   struct Node {
     const Machine* machine = nullptr;
@@ -175,11 +181,7 @@ class Simulator {
     bool cut = false;
     std::uint32_t generation = 0;
     std::uint32_t outage = 0;
-    // For the choice between replicas: frames that are to come or there, what the last that were
-    // answered took, and where it stands in the lists of replicas.
-    int in_flight = 0;
-    std::vector<Seconds> times;
-    std::size_t next_time = 0;
+    // Where it stands in the lists of replicas.
     std::vector<ReplicaPlace> replica_of;
     // What it would pass back if it did not stand still.
     std::vector<Event> held;
@@ -246,9 +248,9 @@ class Simulator {
   void join_replicas(Attempt& attempt);
   void leave_replicas(Attempt& attempt, bool answered);
   void note_work(const Core& done);
-  static void note_time(Node& node, Seconds work);
-  Seconds load_of(const Node& node) const;
-  void note_load(const Node& node);
+  static void note_time(Replica& replica, Seconds ran);
+  static Seconds load_of(const ReplicaList& list, const Replica& replica);
+  void note_load(ReplicaList& list, std::size_t place);
   void note_dead(std::uint32_t machine, bool dead);
 
   // sim_flow.cpp
@@ -294,9 +296,6 @@ class Simulator {
   const CompiledPlan& plan_of(const Attempt& attempt) const { return plans_[attempt.course.plan]; }
   const CompiledCosts& costs_of(const Attempt& attempt) const {
     return plans_[attempt.course.plan].costs_of(attempt.frame);
-  }
-  Work& work_at(Attempt& attempt, const CompiledPart& part, std::uint32_t ordinal) const {
-    return attempt.work[plan_of(attempt).stand_of[part.sites[ordinal]]];
   }
 
   const SimOptions& options_;
@@ -346,13 +345,9 @@ class Simulator {
   bool newest_is_known_ = false;
   // By plan.
   std::vector<std::vector<Spread>> spreads_;
-  // By plan: parts on whose machines a course decides, one for each of `spreads_` and all that are
-  // standby.
-  std::vector<std::vector<std::uint32_t>> choosing_;
-  // The loads of each list of replicas.
-  std::vector<LeastLoaded> replicas_;
-  // On its replica, of the first frame that was answered.
-  std::optional<Seconds> first_time_;
+  // By plan and part: index in `spreads_`, or kNone.
+  std::vector<std::vector<std::uint32_t>> spread_of_;
+  std::vector<ReplicaList> replicas_;
   Trace trace_;
   // Memory that is used again.
   std::vector<Piece> pieces_;
