@@ -97,12 +97,12 @@ Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profi
                   ladder, cluster, profile);
 }
 
-int frames_to_fill(const Plan& plan) {
+int frames_to_fill(const Plan& plan, const std::string& source) {
   // Parts of a machine to which something comes from elsewhere.
   std::map<std::string, std::set<std::string>> entered;
   for (const PlanEdge& edge : plan.edges) {
     const PlacedPart* to = plan.find(edge.edge.to_part);
-    if (to == nullptr || stays_on_machine(plan, edge, "")) continue;
+    if (to == nullptr || stays_on_machine(plan, edge, source)) continue;
     for (const std::string& machine : to->machines) entered[machine].insert(to->name);
   }
   const bool again =
@@ -118,7 +118,7 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
       if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
     return seconds;
   };
-  const int in_flight = frames_to_fill(plan);
+  const int in_flight = frames_to_fill(plan, cluster.source);
   const Trace full = play_frames(plan, cluster, profile, frames, in_flight);
   const auto alone = latencies(play_frames(plan, cluster, profile, 3, 1));
   const auto seconds = latencies(full);
@@ -322,10 +322,14 @@ class Tries {
       std::optional<PipelinePlan> pipeline =
           i == 0 ? std::optional(planned()) : if_possible(planned);
       if (!pipeline) break;
-      if (!tried_.insert(text_of(problem, *pipeline)).second && i == 0) return std::nullopt;
+      std::string text = text_of(problem, *pipeline);
+      if (tried_.contains(text)) return std::nullopt;
       SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
       const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, known_);
-      if (!take_excess(result.plan.plan, costs, cluster_, i, tight)) return result;
+      if (!take_excess(result.plan.plan, costs, cluster_, i, tight)) {
+        tried_.insert(std::move(text));
+        return result;
+      }
       too_much = memory_problem(result.plan.plan, costs, cluster_);
     }
     throw Error(ErrorKind::kUnsupported,
@@ -349,6 +353,7 @@ class Tries {
   const SpreadRequest& request_;
   const PlanPipeline& plan_;
   Profile& known_;
+  // Plans that fit.
   std::set<std::string> tried_;
 };
 
@@ -388,13 +393,14 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
   };
   // Shards are estimated, and may take more than was thought; other stages take what they took.
   const PipelineProblem forced = with_forced_shards_only(problem, cluster);
-  if (has(StageMode::kShards, first)) try_restricted(forced);
+  const bool may_have_fewer =
+      has(StageMode::kShards, first) && forced.shards.size() < problem.shards.size();
+  if (may_have_fewer) try_restricted(forced);
   if (request.objective != PipelineObjective::kThroughput) return best;
   // Boards that serve several stages wait for each other more than the planner counts.
   if (serves_twice(first) || serves_twice(best.pipeline)) {
     try_restricted(without(problem, &PipelineProblem::several_stages));
-    if (has(StageMode::kShards, first))
-      try_restricted(without(forced, &PipelineProblem::several_stages));
+    if (may_have_fewer) try_restricted(without(forced, &PipelineProblem::several_stages));
   }
   // Shards are estimated with care, and what replicas do is known: so shards are not measured where
   // they are estimated to be a little slower. They may be faster.

@@ -40,7 +40,7 @@ struct SpreadOutcome {
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
 // on, one waits and one is on the link; twice as many where frames come to a machine several times,
 // for then they come in bursts.
-int frames_to_fill(const Plan& plan);
+int frames_to_fill(const Plan& plan, const std::string& source);
 // Frames of it in virtual time, as many on their way at once; without spans.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
                   std::int64_t frames, int in_flight);
@@ -60,8 +60,8 @@ struct SpreadRequest {
   // How often the plan is made anew from what its parts were measured to take (paper 4, Procedure
   // 1, step 3).
   int rounds = 2;
-  // Whether plans without shards, without replicas, and with one stage for each machine are tried,
-  // too.
+  // Whether plans with shards only where memory asks for them, without replicas, and with one stage
+  // for each machine are tried, too.
   bool restricted = true;
   // In virtual time: so many that where a burst of answers begins and ends does not matter.
   std::int64_t frames = 2000;

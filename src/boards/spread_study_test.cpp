@@ -163,20 +163,42 @@ TEST_F(DenseInShares, AreFewerWhereSoManyDoNotFit) {
   }
 }
 
+// The plan for all of the memory is too large for it, and so is the next one in many pieces.
+TEST_F(DenseInShares, AreFewerOnTheWayToAPlanThatFits) {
+  Cluster cluster = cluster_;
+  for (Machine& machine : cluster.machines)
+    if (machine.name != "camera") machine.memory = kRuntimeBytes + 10'000'000;
+  const auto plan = [&](const PipelineProblem& problem, const Cluster& on) {
+    const bool tightened = on.machines[1].memory < cluster.machines[1].memory;
+    if (!tightened) return shares({0.99, 0.01});
+    if (problem.shards.at(channel_).most > 2)
+      throw Error(ErrorKind::kUnsupported, "no room to merge so many");
+    return shares({0.5, 0.5});
+  };
+  const SpreadResult result = spread_in_rounds(
+      network_, cluster, {.runs = 1, .rounds = 0, .restricted = false}, problem_, plan, profile_);
+  EXPECT_THAT(result.pipeline.stages[0].shares, testing::ElementsAre(0.5, 0.5));
+}
+
 TEST(FramesToFill, AreThreeForEachMachineAndSixWhereFramesComeAgain) {
   TinyPlans tiny;
   for (const char* name : {"camera", "a", "b"}) tiny.machine(name);
+  tiny.part("scatter", {"camera"}, 1);
+  tiny.part("merge", {"camera"}, 1);
   tiny.part("first", {"a"}, 1);
   tiny.part("here", {"a"}, 1);
   tiny.part("second", {"b"}, 1);
-  tiny.edge("input:x->first:x", 1);
+  tiny.edge("input:x->scatter:x", 1);
+  tiny.edge("scatter:y->first:x", 1);
   tiny.edge("first:y->here:x", 1);
   tiny.edge("here:y->second:x", 1);
-  EXPECT_EQ(frames_to_fill(tiny.plan), 6);
+  tiny.edge("second:s->merge:s", 1);
+  EXPECT_EQ(frames_to_fill(tiny.plan, "camera"), 9);
   tiny.part("third", {"a"}, 1);
   tiny.edge("second:y->third:x", 1);
-  tiny.edge("third:y->answer:y", 1);
-  EXPECT_EQ(frames_to_fill(tiny.plan), 12);
+  tiny.edge("third:y->merge:y", 1);
+  tiny.edge("merge:z->answer:z", 1);
+  EXPECT_EQ(frames_to_fill(tiny.plan, "camera"), 18);
 }
 
 // As the lab reports it for u8 between boards.

@@ -188,9 +188,9 @@ std::set<std::string> machines_to_reach(const RunArgs& args, const std::vector<L
   return machines;
 }
 
-int frames_on_their_way(const RunArgs& args, const Plan& plan) {
+int frames_on_their_way(const RunArgs& args, const Plan& plan, const std::string& source) {
   return args.in_flight > 0 ? args.in_flight
-                            : std::max(SourceOptions().max_in_flight, frames_to_fill(plan));
+                            : std::max(SourceOptions().max_in_flight, frames_to_fill(plan, source));
 }
 
 void run(RunArgs& args) {
@@ -207,7 +207,7 @@ void run(RunArgs& args) {
                                        .limit = args.limit,
                                        .seed = args.options.seed,
                                        .clips = args.clips});
-  args.options.max_in_flight = frames_on_their_way(args, ladder.front().plan);
+  args.options.max_in_flight = frames_on_their_way(args, ladder.front().plan, cluster.source);
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);

@@ -107,13 +107,16 @@ Situation Source::State::situation_locked() const {
   std::map<std::vector<std::string>, std::map<std::string, int>> frames_on;
   for (const auto& [part, on] : counted)
     for (const auto& [machine, frames] : on) frames_on[part->machines][machine] += frames;
-  for (const auto& [machines, times] : replica_times)
+  for (const auto& [machines, times] : replica_times) {
+    std::map<std::string, int>& on = frames_on[machines];
+    std::unordered_map<std::string, Seconds>& load = situation.load[machines];
     for (const std::string& machine : machines) {
       std::vector<Seconds> last{times.first};
       if (const auto own = times.by_machine.find(machine); own != times.by_machine.end())
         last.assign(own->second.begin(), own->second.end());
-      situation.load[machines][machine] = expected_load(last, frames_on[machines][machine]);
+      load[machine] = expected_load(last, on[machine]);
     }
+  }
   return situation;
 }
 
@@ -227,8 +230,10 @@ void Source::State::resume_parked_locked(Later& later) {
   for (const std::uint32_t frame : frames) {
     InFlight& flight = in_flight.at(frame);
     flight.parked = false;
+    // Of all frames, this one too, the route is one of their own generation.
+    Route route = admit_route(current->plans, situation_locked(), frame);
     flight.generation = current;
-    flight.route = admit_route(current->plans, situation_locked(), frame);
+    flight.route = std::move(route);
     ++flight.attempt;
     start_locked(frame, flight, later);
   }
