@@ -16,7 +16,6 @@
 #include "pipeline/forced_shards.h"
 #include "plan/costs.h"
 #include "plan/devices.h"
-#include "plan/room.h"
 
 namespace isthmus {
 namespace {
@@ -97,18 +96,7 @@ Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profi
                   ladder, cluster, profile);
 }
 
-int frames_to_fill(const Plan& plan, const std::string& source) {
-  // Parts of a machine to which something comes from elsewhere.
-  std::map<std::string, std::set<std::string>> entered;
-  for (const PlanEdge& edge : plan.edges) {
-    const PlacedPart* to = plan.find(edge.edge.to_part);
-    if (to == nullptr || stays_on_machine(plan, edge, source)) continue;
-    for (const std::string& machine : to->machines) entered[machine].insert(to->name);
-  }
-  const bool again =
-      std::ranges::any_of(entered, [](const auto& of) { return of.second.size() > 1; });
-  return (again ? 6 : 3) * static_cast<int>(machines_of(plan).size());
-}
+int frames_to_fill(const Plan& plan) { return 3 * static_cast<int>(machines_of(plan).size()); }
 
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
@@ -118,7 +106,7 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
       if (frame.outcome == Outcome::kAnswered) seconds.push_back(frame.capture_to_output.count());
     return seconds;
   };
-  const int in_flight = frames_to_fill(plan, cluster.source);
+  const int in_flight = frames_to_fill(plan);
   const Trace full = play_frames(plan, cluster, profile, frames, in_flight);
   const auto alone = latencies(play_frames(plan, cluster, profile, 3, 1));
   const auto seconds = latencies(full);

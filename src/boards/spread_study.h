@@ -38,9 +38,9 @@ struct SpreadOutcome {
   int in_flight = 0;
 };
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
-// on, one waits and one is on the link; twice as many where frames come to a machine several times,
-// for then they come in bursts.
-int frames_to_fill(const Plan& plan, const std::string& source);
+// on, one waits and one is on the link. Where frames come to a machine several times, twice as many
+// would do a little more, and need memory that nobody counts.
+int frames_to_fill(const Plan& plan);
 // Frames of it in virtual time, as many on their way at once; without spans.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
                   std::int64_t frames, int in_flight);

@@ -180,25 +180,11 @@ TEST_F(DenseInShares, AreFewerOnTheWayToAPlanThatFits) {
   EXPECT_THAT(result.pipeline.stages[0].shares, testing::ElementsAre(0.5, 0.5));
 }
 
-TEST(FramesToFill, AreThreeForEachMachineAndSixWhereFramesComeAgain) {
+TEST(FramesToFill, AreThreeForEachMachine) {
   TinyPlans tiny;
-  for (const char* name : {"camera", "a", "b"}) tiny.machine(name);
-  tiny.part("scatter", {"camera"}, 1);
-  tiny.part("merge", {"camera"}, 1);
-  tiny.part("first", {"a"}, 1);
-  tiny.part("here", {"a"}, 1);
-  tiny.part("second", {"b"}, 1);
-  tiny.edge("input:x->scatter:x", 1);
-  tiny.edge("scatter:y->first:x", 1);
-  tiny.edge("first:y->here:x", 1);
-  tiny.edge("here:y->second:x", 1);
-  tiny.edge("second:s->merge:s", 1);
-  EXPECT_EQ(frames_to_fill(tiny.plan, "camera"), 9);
-  tiny.part("third", {"a"}, 1);
-  tiny.edge("second:y->third:x", 1);
-  tiny.edge("third:y->merge:y", 1);
-  tiny.edge("merge:z->answer:z", 1);
-  EXPECT_EQ(frames_to_fill(tiny.plan, "camera"), 18);
+  tiny.part("first", {"a", "b"}, 1, Placement::kSpread);
+  tiny.part("second", {"a"}, 1);
+  EXPECT_EQ(frames_to_fill(tiny.plan), 6);
 }
 
 // As the lab reports it for u8 between boards.

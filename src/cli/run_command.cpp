@@ -188,9 +188,9 @@ std::set<std::string> machines_to_reach(const RunArgs& args, const std::vector<L
   return machines;
 }
 
-int frames_on_their_way(const RunArgs& args, const Plan& plan, const std::string& source) {
+int frames_on_their_way(const RunArgs& args, const Plan& plan) {
   return args.in_flight > 0 ? args.in_flight
-                            : std::max(SourceOptions().max_in_flight, frames_to_fill(plan, source));
+                            : std::max(SourceOptions().max_in_flight, frames_to_fill(plan));
 }
 
 void run(RunArgs& args) {
@@ -207,7 +207,7 @@ void run(RunArgs& args) {
                                        .limit = args.limit,
                                        .seed = args.options.seed,
                                        .clips = args.clips});
-  args.options.max_in_flight = frames_on_their_way(args, ladder.front().plan, cluster.source);
+  args.options.max_in_flight = frames_on_their_way(args, ladder.front().plan);
   if (args.deadline_ms > 0) args.options.deadline = Seconds{args.deadline_ms / 1e3};
   if (args.real) emulate_nothing(cluster, args.options);
   Source source(ladder, cluster, args.options);
@@ -253,10 +253,9 @@ void add_options(CLI::App* command, RunArgs& args) {
   command->add_option("--at-least", args.at_least, "Frames, even if --seconds are over")
       ->capture_default_str();
   command
-      ->add_option(
-          "--in-flight", args.in_flight,
-          "Frames on their way at once; without it three for each machine of the plan (six where "
-          "frames come to one several times), at least four")
+      ->add_option("--in-flight", args.in_flight,
+                   "Frames on their way at once; without it three for each machine of the plan, at "
+                   "least four")
       ->check(CLI::PositiveNumber);
   command
       ->add_option("--clip", args.clips.length,
