@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "boards/network_measurement.h"
+#include "boards/spread_search.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "plan/costs.h"

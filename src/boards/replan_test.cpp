@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "boards/spread_search.h"
 #include "graph/builder.h"
 
 namespace isthmus {
@@ -20,13 +21,6 @@ NetworkUnderStudy convolutions() {
   network.graph = net.build();
   network.input = {.width = 32, .height = 32, .tensor = "input", .shape = {1, 3, 32, 32}};
   return network;
-}
-
-std::set<std::string> machines_of(const Plan& plan) {
-  std::set<std::string> machines;
-  for (const PlacedPart& part : plan.parts)
-    machines.insert(part.machines.begin(), part.machines.end());
-  return machines;
 }
 
 // A camera and three boards that are alike. A frame alone is fastest on one of them: the network

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/progress.h"
 #include "lab/study.h"
+#include "pipeline/measured.h"
 #include "pipeline/regression.h"
 #include "pipeline/spread.h"
 #include "pipeline/units.h"
@@ -37,6 +38,7 @@ struct SpreadOutcome {
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
 };
+std::set<std::string> machines_of(const Plan& plan);
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
 // on, one waits and one is on the link. Where frames come to a machine several times, twice as many
 // would do a little more, and need memory that nobody counts.
@@ -85,38 +87,13 @@ struct SpreadResult {
   std::vector<double> estimates;
 };
 
+// What each stage takes on each of its machines, as one part.
+StageTimes part_times(const SpreadResult& result, const Profile& known);
+
 // Made, measured and played without a search: a pipeline that is given (a random assignment, a
 // single machine).
 SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,
                        const SpreadRequest& request, const PipelineProblem& problem,
                        const PipelinePlan& pipeline, Profile& known);
-
-// Whether every stage's layers can be cut by the shares that it has.
-bool can_be_made(const Graph& graph, const PipelineProblem& problem, const PipelinePlan& pipeline);
-
-using PlanPipeline =
-    std::function<PipelinePlan(const PipelineProblem& problem, const Cluster& cluster)>;
-
-// Plans, measures the parts, and plans again with what shards were measured to take in place of
-// what was estimated (`request.rounds`). With `request.restricted` it does the same without shards
-// but where memory asks for them, without machines in several stages and without replicas, where
-// the plan has them. Of all these it takes what is fastest in virtual time. Where a machine's
-// measured parts need more memory than it has, shares being rounded to channels, it plans again
-// with less. Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all
-// the same.
-SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
-                              const SpreadRequest& request, const PipelineProblem& problem,
-                              const PlanPipeline& plan, Profile& known);
-
-// Spreads a network over the cluster's machines: measures its units and plans in rounds. Slowdowns
-// must be filled. Throws what plan_pipeline throws.
-SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,
-                            const SpreadRequest& request, Profile& known,
-                            const Progress& progress = {});
-
-// The same for a network that runs as `running`, some of whose machines may be gone: machines that
-// are alike keep what they have, so that few weights travel.
-SpreadResult spread_again(const NetworkUnderStudy& network, const Cluster& cluster,
-                          const SpreadRequest& request, const Plan& running, Profile& known);
 
 }  // namespace isthmus

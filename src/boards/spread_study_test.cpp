@@ -6,6 +6,7 @@
 #include <set>
 
 #include "boards/spread_check.h"
+#include "boards/spread_search.h"
 #include "core/error.h"
 #include "engine/verify.h"
 #include "graph/builder.h"

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "boards/replan.h"
+#include "boards/spread_search.h"
 #include "core/error.h"
 
 namespace isthmus {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "boards/replan.h"
+#include "boards/spread_search.h"
 #include "lab/tiny_network.h"
 #include "serve/agent.h"
 #include "serve/source.h"

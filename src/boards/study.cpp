@@ -9,6 +9,7 @@
 #include "boards/confirm.h"
 #include "boards/network_measurement.h"
 #include "boards/spread_check.h"
+#include "boards/spread_search.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"

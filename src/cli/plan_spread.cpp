@@ -8,7 +8,7 @@
 #include <set>
 
 #include "boards/spread_check.h"
-#include "boards/spread_study.h"
+#include "boards/spread_search.h"
 #include "boards/stage_plans.h"
 #include "cli/inputs.h"
 #include "cli/terminal.h"
