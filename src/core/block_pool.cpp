@@ -1,8 +1,7 @@
 #include "core/block_pool.h"
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
+#include <iterator>
 #include <new>
 
 namespace isthmus {
@@ -10,41 +9,12 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 
+Block allocate(std::size_t size) {
+  const std::size_t bytes = std::max<std::size_t>(size, 1);
+  return {static_cast<std::byte*>(::operator new(bytes, kAlignment)), size};
+}
+
 void release(const Block& block) { ::operator delete(block.memory, kAlignment); }
-
-class BlockPool {
- public:
-  // Of no memory where there is none.
-  Block take(std::size_t size) {
-    const std::lock_guard lock(mutex_);
-    const auto fits = [&](const Block& block) {
-      return block.size >= size && block.size <= size + size / 4;
-    };
-    // The latest is the likeliest to be in a cache.
-    const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(), fits);
-    if (found == blocks_.rend()) return {};
-    const Block block = *found;
-    blocks_.erase(std::next(found).base());
-    bytes_ -= block.size;
-    return block;
-  }
-
-  void give(const Block& block) {
-    const std::lock_guard lock(mutex_);
-    blocks_.push_back(block);
-    bytes_ += block.size;
-    while (bytes_ > kPooledBytes) {
-      bytes_ -= blocks_.front().size;
-      release(blocks_.front());
-      blocks_.pop_front();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::deque<Block> blocks_;
-  std::size_t bytes_ = 0;
-};
 
 // Never destroyed: blocks may be let go by threads that outlive main().
 BlockPool& pool() {
@@ -54,18 +24,62 @@ BlockPool& pool() {
 
 }  // namespace
 
-Block take_block(std::size_t size) {
-  if (size >= kLeastPooledBlock)
-    if (const Block block = pool().take(size); block.memory != nullptr) return block;
-  return {static_cast<std::byte*>(::operator new(std::max<std::size_t>(size, 1), kAlignment)),
-          size};
+BlockPool::~BlockPool() { keep_at_most_locked(0); }
+
+Block BlockPool::take(std::size_t size) {
+  if (size < kLeastKeptBlock) return allocate(size);
+  const std::lock_guard lock(mutex_);
+  Block block = take_kept_locked(size);
+  if (block.memory == nullptr) {
+    // Room for the new one is made before it is there.
+    keep_at_most_locked(most_in_use_ - std::min(most_in_use_, in_use_ + size));
+    block = allocate(size);
+  }
+  in_use_ += block.size;
+  most_in_use_ = std::max(most_in_use_, in_use_);
+  return block;
 }
 
-void give_block(Block block) {
-  if (block.size >= kLeastPooledBlock)
-    pool().give(block);
-  else
+void BlockPool::give(Block block) {
+  if (block.size < kLeastKeptBlock) {
     release(block);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  in_use_ -= block.size;
+  blocks_.push_back(block);
+  kept_ += block.size;
+  keep_at_most_locked(std::min(kMostKept, most_in_use_ - in_use_));
 }
+
+std::size_t BlockPool::kept() const {
+  const std::lock_guard lock(mutex_);
+  return kept_;
+}
+
+// Of no memory where there is none.
+Block BlockPool::take_kept_locked(std::size_t size) {
+  const auto fits = [&](const Block& block) {
+    return block.size >= size && block.size <= size + size / 4;
+  };
+  // The latest is the likeliest to be in a cache.
+  const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(), fits);
+  if (found == blocks_.rend()) return {};
+  const Block block = *found;
+  blocks_.erase(std::next(found).base());
+  kept_ -= block.size;
+  return block;
+}
+
+void BlockPool::keep_at_most_locked(std::size_t bytes) {
+  while (kept_ > bytes) {
+    kept_ -= blocks_.front().size;
+    release(blocks_.front());
+    blocks_.pop_front();
+  }
+}
+
+Block take_block(std::size_t size) { return pool().take(size); }
+void give_block(Block block) { pool().give(block); }
 
 }  // namespace isthmus

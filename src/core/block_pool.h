@@ -1,23 +1,56 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
+#include <mutex>
 
 namespace isthmus {
 
-// Memory of tensors and messages, 64-byte aligned and not zeroed. Every frame makes and lets go
-// blocks of the same sizes, and fresh pages cost more than the copy into them: large blocks that
-// are let go are kept for the next of about their size, at most kPooledBytes of them, the oldest
-// going first. Small ones come from the C library, which is good at them. Thread-safe.
+// 64-byte aligned, and not zeroed.
 struct Block {
   std::byte* memory = nullptr;
   // What was asked for, or up to a quarter more.
   std::size_t size = 0;
 };
 
-inline constexpr std::size_t kPooledBytes = std::size_t{48} << 20;
-inline constexpr std::size_t kLeastPooledBlock = std::size_t{64} << 10;
+// Memory of tensors and messages. Every frame makes and lets go blocks of the same sizes, and fresh
+// pages cost more than the copy into them: large blocks that are let go are kept for the next of
+// about their size, the oldest going first. Small ones come from the C library, which is good at
+// them.
+//
+// What is kept adds nothing to the most memory that a process ever has: kept blocks and those in
+// use are together never more than was in use at once (nor are more than kMostKept kept), so that
+// a board whose memory is planned needs no room for them. Thread-safe.
+class BlockPool {
+ public:
+  static constexpr std::size_t kMostKept = std::size_t{48} << 20;
+  static constexpr std::size_t kLeastKeptBlock = std::size_t{64} << 10;
 
-// Throws std::bad_alloc.
+  BlockPool() = default;
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+  ~BlockPool();
+
+  // Throws std::bad_alloc.
+  Block take(std::size_t size);
+  void give(Block block);
+
+  // Bytes that are kept, of no use to anybody now.
+  std::size_t kept() const;
+
+ private:
+  Block take_kept_locked(std::size_t size);
+  void keep_at_most_locked(std::size_t bytes);
+
+  mutable std::mutex mutex_;
+  std::deque<Block> blocks_;
+  std::size_t kept_ = 0;
+  // Of large blocks, now and at most.
+  std::size_t in_use_ = 0;
+  std::size_t most_in_use_ = 0;
+};
+
+// Of the process's own pool.
 Block take_block(std::size_t size);
 void give_block(Block block);
 

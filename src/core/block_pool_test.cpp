@@ -11,39 +11,59 @@ namespace {
 constexpr std::size_t kMegabyte = std::size_t{1} << 20;
 
 TEST(BlockPool, GivesABlockOfTheSizeAgain) {
-  const Block first = take_block(5 * kMegabyte);
+  BlockPool pool;
+  const Block first = pool.take(5 * kMegabyte);
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first.memory) % 64, 0U);
   std::memset(first.memory, 1, first.size);
-  give_block(first);
-  const Block again = take_block(5 * kMegabyte - 100);
+  pool.give(first);
+  EXPECT_EQ(pool.kept(), 5 * kMegabyte);
+  const Block again = pool.take(5 * kMegabyte - 100);
   EXPECT_EQ(again.memory, first.memory);
   EXPECT_EQ(again.size, 5 * kMegabyte);
+  EXPECT_EQ(pool.kept(), 0U);
   // It is taken; and what is much smaller is not worth it.
-  const Block other = take_block(5 * kMegabyte);
+  const Block other = pool.take(5 * kMegabyte);
   EXPECT_NE(other.memory, again.memory);
-  give_block(other);
-  const Block small = take_block(kMegabyte);
+  pool.give(other);
+  const Block small = pool.take(kMegabyte);
   EXPECT_EQ(small.size, kMegabyte);
-  for (const Block& block : {again, small}) give_block(block);
+  for (const Block& block : {again, small}) pool.give(block);
 }
 
-TEST(BlockPool, KeepsNoMoreThanItSays) {
-  const Block large = take_block(kPooledBytes + kMegabyte);
-  give_block(large);
-  const Block next = take_block(kPooledBytes + kMegabyte);
-  EXPECT_EQ(next.size, kPooledBytes + kMegabyte);
-  // The oldest went when the newest came.
-  const Block old = take_block(kPooledBytes / 2);
-  const Block newer = take_block(kPooledBytes * 3 / 4);
-  give_block(old);
-  give_block(newer);
-  const Block kept = take_block(kPooledBytes * 3 / 4);
+TEST(BlockPool, KeepsNoMoreThanItSaysAndTheNewest) {
+  BlockPool pool;
+  const Block large = pool.take(BlockPool::kMostKept + kMegabyte);
+  pool.give(large);
+  EXPECT_EQ(pool.kept(), 0U);
+  const Block old = pool.take(BlockPool::kMostKept / 2);
+  const Block newer = pool.take(BlockPool::kMostKept * 3 / 4);
+  pool.give(old);
+  pool.give(newer);
+  const Block kept = pool.take(BlockPool::kMostKept * 3 / 4);
   EXPECT_EQ(kept.memory, newer.memory);
-  for (const Block& block : {next, kept}) give_block(block);
+  pool.give(kept);
+}
+
+// A board's stages have maps of several sizes, each of which might be kept beside the others.
+TEST(BlockPool, NeverHoldsMoreThanWasInUseAtOnce) {
+  BlockPool pool;
+  pool.give(pool.take(8 * kMegabyte));
+  EXPECT_EQ(pool.kept(), 8 * kMegabyte);
+  const Block smaller = pool.take(3 * kMegabyte);
+  EXPECT_EQ(pool.kept(), 0U) << "3 MB in use and 8 MB kept would be more than 8 MB";
+  const Block beside = pool.take(4 * kMegabyte);
+  pool.give(smaller);
+  EXPECT_EQ(pool.kept(), 3 * kMegabyte);
+  pool.give(beside);
+  EXPECT_EQ(pool.kept(), 7 * kMegabyte);
+  const Block more = pool.take(9 * kMegabyte);
+  EXPECT_EQ(pool.kept(), 0U);
+  pool.give(more);
+  EXPECT_EQ(pool.kept(), 9 * kMegabyte);
 }
 
 TEST(BlockPool, TakesAnySize) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kLeastPooledBlock}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, BlockPool::kLeastKeptBlock}) {
     const Block block = take_block(size);
     EXPECT_NE(block.memory, nullptr);
     EXPECT_GE(block.size, size);
