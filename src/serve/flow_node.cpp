@@ -151,6 +151,7 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
   const Seconds budget_end =
       header.budget_us == kNoBudget ? now + kNever : now + Seconds{header.budget_us * 1e-6};
   arrival.parcel.message.header = header;
+  const bool from_here = !arrival.parcel.tensor.empty();
   std::vector<Job> here;
   {
     const std::lock_guard lock(mutex_);
@@ -170,7 +171,7 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
     }
     if (!may_run_here || !is_free_locked() || part.held->recent_run_s > kQuickRun.count() ||
         !part.held->engine->has_room()) {
-      enqueue_locked(std::move(here.front()));
+      enqueue_locked(std::move(here.front()), from_here);
       return;
     }
     here.front().queued_at = now;
@@ -203,10 +204,14 @@ FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
   return job;
 }
 
-void FlowNode::enqueue_locked(Job job) {
+void FlowNode::enqueue_locked(Job job, bool goes_on) {
   job.queued_at = clock_.now();
   if (job.part != kNoIndex) job.deployment->parts[job.part].meter->arrived(queue_.size());
-  queue_.push_back(std::move(job));
+  auto place = queue_.end();
+  if (goes_on)
+    place = std::ranges::find_if_not(
+        queue_, [&](const Job& other) { return other.header.key == job.header.key; });
+  queue_.insert(place, std::move(job));
   work_waits_.notify_one();
 }
 

@@ -201,7 +201,9 @@ class FlowNode {
   bool is_free_locked() const;
   // Whether the node still has it, and no other in its place.
   bool is_deployed_locked(const std::shared_ptr<const Deployment>& deployment) const;
-  void enqueue_locked(Job job);
+  // A frame that goes on at this machine (`goes_on`) does so before others begin: what a part made
+  // for the next does not wait beside the inputs of those.
+  void enqueue_locked(Job job, bool goes_on = false);
   Job job_locked(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
                  Merge::Ready ready);
   // Of a plan that is deployed.

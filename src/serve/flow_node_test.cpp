@@ -305,6 +305,60 @@ TEST(FlowNode, APartWithoutRoomLetsOthersPass) {
   EXPECT_EQ(order, (std::vector<std::string>{"free", "free", "full"}));
 }
 
+// Three parts here, one behind the other.
+std::shared_ptr<const Deployment> three_in_a_row() {
+  Plan plan;
+  plan.name = "row";
+  plan.edges = {{.edge = {"", "x", "before", "x"}}};
+  std::string last = "before";
+  plan.parts = {{.name = last, .machines = {"before"}}};
+  for (const std::string name : {"first", "second", "third"}) {
+    plan.parts.push_back({.name = name, .machines = {"here"}});
+    plan.edges.push_back({.edge = {last, "y", name, "x"}});
+    last = name;
+  }
+  plan.edges.push_back({.edge = {last, "y", "", "scores"}});
+  DeploymentSpec spec{.id = {1, 1},
+                      .plan = plan,
+                      .machines = {"camera", "before", "here"},
+                      .self = "here",
+                      .source = "camera",
+                      .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}})};
+  for (const std::string name : {"first", "second", "third"}) {
+    auto held = std::make_shared<HeldPart>();
+    held->name = name;
+    held->engine = std::make_unique<Copier>(true);
+    spec.held[name] = held;
+  }
+  return make_deployment(std::move(spec));
+}
+
+TEST(FlowNode, AFrameGoesOnHereBeforeOthersBegin) {
+  std::promise<void> go_on;
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto note = [&, gate = go_on.get_future().share()](const HeldPart& part, Seconds) {
+    gate.wait();
+    const std::lock_guard lock(mutex);
+    order.push_back(part.name);
+  };
+  FakeHops hops;
+  const auto from = std::make_shared<FakeReturn>(false);
+  FlowNode node({.on_run = note}, hops, system_clock());
+  node.deploy(three_in_a_row());
+  const auto give = [&](std::uint32_t frame) {
+    node.receive({.message = number(1, 1, frame), .tensor = {}, .trailer = {}}, from);
+  };
+  give(1);
+  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
+  give(2);
+  go_on.set_value();
+  from->wait_for(2);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(order, (std::vector<std::string>{"first", "second", "third",  //
+                                             "first", "second", "third"}));
+}
+
 // What the next machine sends back of frame 7.
 FlowMessage sent_back(FrameType type) {
   FlowMessage message = number(9, 5, 7);

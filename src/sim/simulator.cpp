@@ -112,17 +112,28 @@ bool Simulator::is_stale(const Job& job) const {
   return attempts_[job.attempt].generation != job.generation;
 }
 
-void Simulator::enqueue(std::uint32_t machine, const Job& job) {
+// A frame that goes on at a machine does so before others begin there.
+void Simulator::enqueue(std::uint32_t machine, const Job& job, bool goes_on) {
   if (free_jobs_.empty()) {
     free_jobs_.push_back(static_cast<std::uint32_t>(jobs_.size()));
     jobs_.emplace_back();
   }
   const std::uint32_t added = free_jobs_.back();
   free_jobs_.pop_back();
-  jobs_[added] = {.job = job};
   Node& node = nodes_[machine];
-  (node.last_job == kNone ? node.first_job : jobs_[node.last_job].next) = added;
-  node.last_job = added;
+  std::uint32_t before = node.last_job;
+  std::uint32_t next = kNone;
+  if (goes_on) {
+    before = kNone;
+    next = node.first_job;
+    while (next != kNone && jobs_[next].job.attempt == job.attempt) {
+      before = next;
+      next = jobs_[next].next;
+    }
+  }
+  jobs_[added] = {.job = job, .next = next};
+  (before == kNone ? node.first_job : jobs_[before].next) = added;
+  if (next == kNone) node.last_job = added;
   begin_jobs(machine);
 }
 

@@ -201,7 +201,7 @@ class Simulator {
   // simulator.cpp
   bool is_current(const Event& event) const;
   void handle(const Event& event);
-  void enqueue(std::uint32_t machine, const Job& job);
+  void enqueue(std::uint32_t machine, const Job& job, bool goes_on);
   void begin_jobs(std::uint32_t machine);
   Job take_first(Node& node);
   bool is_stale(const Job& job) const;
@@ -269,7 +269,8 @@ class Simulator {
   void arrive_from(const Event& event);
   void arrive(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal, Input how);
   void give_up(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal);
-  void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal);
+  void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal,
+                        bool goes_on);
   std::uint32_t slot_of(const CompiledEdge& edge, const CompiledPlan& plan,
                         std::uint32_t ordinal) const;
   std::uint32_t counter_of(const CompiledPart& part, std::uint32_t ordinal) const;
