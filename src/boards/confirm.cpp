@@ -10,6 +10,7 @@
 #include "core/statistics.h"
 #include "lab/frames.h"
 #include "lab/machines.h"
+#include "plan/costs.h"
 #include "sim/simulate.h"
 
 namespace isthmus {
@@ -85,6 +86,24 @@ std::map<std::pair<std::string, std::string>, std::vector<double>> runs_of(const
   return runs;
 }
 
+// `expected`: bytes that a board is to need.
+template <typename Expected>
+void note_fullest(BoardConfirmation& result, const Cluster& cluster, const LabMachines& machines,
+                  const Expected& expected) {
+  double fullest = 0;
+  for (const Machine& board : cluster.machines) {
+    if (board.name == cluster.source) continue;
+    const auto used = static_cast<double>(machines.peak_memory(board.name));
+    // Without a limit the one that has had most.
+    const double share = board.memory > 0 ? used / static_cast<double>(board.memory) : used;
+    if (share <= fullest) continue;
+    fullest = share;
+    result.fullest = board.name;
+    result.real.memory = used;
+    result.played.memory = expected(board);
+  }
+}
+
 }  // namespace
 
 std::string disturbance_between(const Trace& played, const Trace& real) {
@@ -115,8 +134,7 @@ Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster,
 
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const Profile& profile,
-                               const SpreadOutcome& expected, const HeaviestBoard& heaviest,
-                               const std::filesystem::path& folder) {
+                               const SpreadOutcome& expected, const std::filesystem::path& folder) {
   const int in_flight = expected.in_flight;
   const int frames = frames_of(scenario, expected);
   const int cold = cold_frames(plan.plan, cluster);
@@ -145,9 +163,13 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
       .played = measured(played, in_flight,
                          play_frames(plan.plan, cluster, profile, frames_alone, 1), cold),
       .real = measured(full, in_flight, alone, cold),
+      .fullest = {},
       .disturbance = disturbance_between(played, full)};
-  result.played.memory = heaviest.memory;
-  result.real.memory = static_cast<double>(machines.peak_memory(heaviest.name));
+  note_fullest(
+      result, cluster, machines,
+      [&, costs = costs_of(plan.plan, cluster.source, profile)](const Machine& board) {
+        return static_cast<double>(memory_footprint(plan.plan, costs, board, expected.waiting));
+      });
   return result;
 }
 

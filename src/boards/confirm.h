@@ -17,14 +17,7 @@ struct BoardMeasurement {
   double p95_ms = 0;
   // Of a frame that meets nobody.
   double alone_ms = 0;
-  // Bytes at most that one board needs.
-  double memory = 0;
-};
-
-// The board of a plan that needs the most memory.
-struct HeaviestBoard {
-  std::string name;
-  // What is expected.
+  // Bytes: what the fullest board is expected to need, or has had in use at most.
   double memory = 0;
 };
 
@@ -32,8 +25,10 @@ struct HeaviestBoard {
 struct BoardConfirmation {
   // In virtual time.
   BoardMeasurement played;
-  // On processes of this machine. Memory: what the heaviest board has had in use.
+  // On processes of this machine.
   BoardMeasurement real;
+  // The board that has had most in use of what it has.
+  std::string fullest;
   // What spoils the comparison: a part that took much longer or shorter than when it was measured,
   // because this machine had other work then or now; "" where nothing does.
   std::string disturbance;
@@ -53,7 +48,6 @@ Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster,
 // machines.
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const Profile& profile,
-                               const SpreadOutcome& expected, const HeaviestBoard& heaviest,
-                               const std::filesystem::path& folder);
+                               const SpreadOutcome& expected, const std::filesystem::path& folder);
 
 }  // namespace isthmus

@@ -45,6 +45,7 @@ Json to_json(const BoardRow& row) {
   if (row.confirmed) {
     json["real"] = to_json(row.confirmed->real);
     json["played"] = to_json(row.confirmed->played);
+    if (!row.confirmed->fullest.empty()) json["fullest"] = row.confirmed->fullest;
     if (!row.confirmed->disturbance.empty()) json["disturbance"] = row.confirmed->disturbance;
   }
   return json;
@@ -99,6 +100,7 @@ BoardRow row_from_json(Fields fields) {
     if (fields.has("real"))
       row.confirmed = BoardConfirmation{.played = measurement_from_json(fields.object("played")),
                                         .real = measurement_from_json(fields.object("real")),
+                                        .fullest = fields.string("fullest", ""),
                                         .disturbance = fields.string("disturbance", "")};
   }
   fields.finish();

@@ -32,6 +32,7 @@ BoardResults example_results() {
        .difference = 1e-7,
        .confirmed = BoardConfirmation{.played = {.throughput = 2},
                                       .real = {.throughput = 3, .alone_ms = 7},
+                                      .fullest = "pi3",
                                       .disturbance = "conv1 took 2.00 times as long"}});
   results.rows.push_back({.model = "alexnet",
                           .boards = 2,

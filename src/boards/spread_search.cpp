@@ -55,15 +55,15 @@ PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineP
 // Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
 // If that has been done before, twice as much each time, and from those of the same memory as well:
 // what a machine does beside its stage, merging and scattering, may have moved to another.
-bool take_excess(const Plan& plan, const PlanCosts& costs, const Cluster& cluster, int before,
-                 Cluster& tight) {
+bool take_excess(const Plan& plan, const PlanCosts& costs, const WaitingBytes& waiting,
+                 const Cluster& cluster, int before, Cluster& tight) {
   std::vector<std::int64_t> excess(cluster.machines.size(), 0);
   std::map<std::int64_t, std::int64_t> most_of_memory;
   const std::set<std::string> used = machines_of(plan);
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
     if (!machine.has_hard_limit() || !used.contains(machine.name)) continue;
-    excess[i] = memory_footprint(plan, costs, machine) - machine.memory;
+    excess[i] = memory_footprint(plan, costs, machine, waiting) - machine.memory;
     if (excess[i] <= 0) continue;
     std::int64_t& most = most_of_memory[machine.memory];
     most = std::max(most, excess[i]);
@@ -157,11 +157,12 @@ class Tries {
       if (tried_.contains(text)) return std::nullopt;
       SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
       const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, known_);
-      if (!take_excess(result.plan.plan, costs, cluster_, i, tight)) {
+      const WaitingBytes& waiting = result.outcome.waiting;
+      if (!take_excess(result.plan.plan, costs, waiting, cluster_, i, tight)) {
         tried_.insert(std::move(text));
         return result;
       }
-      too_much = memory_problem(result.plan.plan, costs, cluster_);
+      too_much = memory_problem(result.plan.plan, costs, cluster_, waiting);
     }
     throw Error(ErrorKind::kUnsupported,
                 "no plan keeps to the machines' memory: " + too_much.value_or(""));
@@ -208,37 +209,49 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known) {
   Tries tries(network, cluster, request, plan, known);
-  SpreadResult best = tries.in_rounds(problem).value();
-  if (request.rounds == 0 || !request.restricted) return best;
-  const PipelinePlan first = best.pipeline;
+  if (request.rounds == 0 || !request.restricted) return tries.in_rounds(problem).value();
+  std::optional<SpreadResult> best;
+  std::optional<Error> too_much;
+  try {
+    best = tries.in_rounds(problem);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUnsupported) throw;
+    too_much = error;
+  }
+  const std::optional<PipelinePlan> first = best ? std::optional(best->pipeline) : std::nullopt;
   const auto try_restricted = [&](const PipelineProblem& restricted) {
     // Memory may ask for what was taken away.
     auto other = if_possible([&] { return tries.in_rounds(restricted); });
-    if (!other || !tries.is_better(*other, best)) return;
-    add_missing(other->problem.shards, best.problem.shards);
+    if (!other || (best && !tries.is_better(*other, *best))) return;
+    add_missing(other->problem.shards, best ? best->problem.shards : problem.shards);
     best = std::move(*other);
   };
   const auto without = [](PipelineProblem restricted, bool PipelineProblem::* what) {
     restricted.*what = false;
     return restricted;
   };
+  // A first plan that needs more memory than was thought may have had any of these.
+  const auto had = [&](StageMode mode) { return !first || has(mode, *first); };
   // Shards are estimated, and may take more than was thought; other stages take what they took.
   const PipelineProblem forced = with_forced_shards_only(problem, cluster);
   const bool may_have_fewer =
-      has(StageMode::kShards, first) && forced.shards.size() < problem.shards.size();
+      had(StageMode::kShards) && forced.shards.size() < problem.shards.size();
   if (may_have_fewer) try_restricted(forced);
-  if (request.objective != PipelineObjective::kThroughput) return best;
-  // Boards that serve several stages wait for each other more than the planner counts.
-  if (serves_twice(first) || serves_twice(best.pipeline)) {
-    try_restricted(without(problem, &PipelineProblem::several_stages));
-    if (may_have_fewer) try_restricted(without(forced, &PipelineProblem::several_stages));
+  if (request.objective == PipelineObjective::kThroughput) {
+    // Boards that serve several stages wait for each other more than the planner counts, and more
+    // frames may wait on them.
+    if (!best || !first || serves_twice(*first) || serves_twice(best->pipeline)) {
+      try_restricted(without(problem, &PipelineProblem::several_stages));
+      if (may_have_fewer) try_restricted(without(forced, &PipelineProblem::several_stages));
+    }
+    // Shards are estimated with care, and what replicas do is known: so shards are not measured
+    // where they are estimated to be a little slower. They may be faster.
+    if (problem.replicas && cluster.machines.size() <= kFewMachines &&
+        (had(StageMode::kReplicas) || !has(StageMode::kShards, *first)))
+      try_restricted(without(problem, &PipelineProblem::replicas));
   }
-  // Shards are estimated with care, and what replicas do is known: so shards are not measured where
-  // they are estimated to be a little slower. They may be faster.
-  if (problem.replicas && cluster.machines.size() <= kFewMachines &&
-      (has(StageMode::kReplicas, first) || !has(StageMode::kShards, first)))
-    try_restricted(without(problem, &PipelineProblem::replicas));
-  return best;
+  if (!best) throw Error(*too_much);
+  return *best;
 }
 
 SpreadResult spread_network(const NetworkUnderStudy& network, const Cluster& cluster,

@@ -17,10 +17,10 @@ using PlanPipeline =
 // Plans, measures the parts, and plans again with what shards were measured to take in place of
 // what was estimated (`request.rounds`). With `request.restricted` it does the same without shards
 // but where memory asks for them, without machines in several stages and without replicas, where
-// the plan has them. Of all these it takes what is fastest in virtual time. Where a machine's
-// measured parts need more memory than it has, shares being rounded to channels, it plans again
-// with less. Throws what `plan` throws, and Error{kUnsupported} for a plan that does not fit all
-// the same.
+// the plan has them or there is none. Of all these it takes what is fastest in virtual time. Where
+// a machine's measured parts, shares being rounded to channels, and what waits for it in virtual
+// time need more memory than it has, it plans again with less. Throws what `plan` throws, and
+// Error{kUnsupported} for a plan that does not fit all the same.
 SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& cluster,
                               const SpreadRequest& request, const PipelineProblem& problem,
                               const PlanPipeline& plan, Profile& known);

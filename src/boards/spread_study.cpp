@@ -14,6 +14,7 @@
 #include "graph/shapes.h"
 #include "plan/costs.h"
 #include "plan/devices.h"
+#include "plan/waiting.h"
 
 namespace isthmus {
 namespace {
@@ -80,13 +81,13 @@ double value_of(const SpreadOutcome& outcome, PipelineObjective objective) {
 }
 
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
-                  std::int64_t frames, int in_flight) {
+                  std::int64_t frames, int in_flight, bool record_spans) {
   const std::vector<Plan> ladder{plan};
   return simulate({.frames = frames,
                    .max_in_flight = in_flight,
                    .deadline = Seconds{1e6},
                    .local_fallback = false,
-                   .record_spans = false},
+                   .record_spans = record_spans},
                   ladder, cluster, profile);
 }
 
@@ -104,11 +105,18 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
   const Trace full = play_frames(plan, cluster, profile, frames, in_flight);
   const auto alone = latencies(play_frames(plan, cluster, profile, 3, 1));
   const auto seconds = latencies(full);
+  // Fewer frames: the plan fills, and is full for a while.
+  constexpr int kWaves = 7;
+  const bool limited = std::ranges::any_of(cluster.machines, &Machine::has_hard_limit);
   return {.throughput = throughput(full),
           .latency_p50 = Seconds{quantile(seconds, 0.5)},
           .latency_p95 = Seconds{quantile(seconds, 0.95)},
           .alone = Seconds{quantile(alone, 0.5)},
-          .in_flight = in_flight};
+          .in_flight = in_flight,
+          .waiting = limited ? most_waiting(play_frames(plan, cluster, profile, kWaves * in_flight,
+                                                        in_flight, /*record_spans=*/true),
+                                            plan)
+                             : WaitingBytes{}};
 }
 
 SpreadResult spread_as(const NetworkUnderStudy& network, const Cluster& cluster,

@@ -11,6 +11,7 @@
 #include "pipeline/regression.h"
 #include "pipeline/spread.h"
 #include "pipeline/units.h"
+#include "plan/room.h"
 #include "sim/simulate.h"
 
 namespace isthmus {
@@ -37,15 +38,17 @@ struct SpreadOutcome {
   Seconds alone{0};
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
+  // What waited on boards then, where any has a limit of memory.
+  WaitingBytes waiting;
 };
 std::set<std::string> machines_of(const Plan& plan);
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
 // on, one waits and one is on the link. Where frames come to a machine several times, twice as many
 // would do a little more, and need memory that nobody counts.
 int frames_to_fill(const Plan& plan);
-// Frames of it in virtual time, as many on their way at once; without spans.
+// Frames of it in virtual time, as many on their way at once.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
-                  std::int64_t frames, int in_flight);
+                  std::int64_t frames, int in_flight, bool record_spans = false);
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames);
 // What the objective wants to be small: seconds between answers, or of a frame alone.

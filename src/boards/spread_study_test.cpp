@@ -164,6 +164,28 @@ TEST_F(DenseInShares, AreFewerWhereSoManyDoNotFit) {
   }
 }
 
+// What the planner does not count may be what a restricted plan does without.
+TEST_F(DenseInShares, AreTakenFromARestrictedPlanWhereTheFirstDoesNotFit) {
+  const SpreadRequest request{.runs = 1, .rounds = 1};
+  const auto first_fails = [&](const PipelineProblem& problem, const Cluster&) {
+    if (problem.several_stages || problem.shards.size() <= channel_)
+      throw Error(ErrorKind::kUnsupported, "so much waits on pi1");
+    return shares({0.5, 0.5});
+  };
+  const SpreadResult result =
+      spread_in_rounds(network_, cluster_, request, problem_, first_fails, profile_);
+  EXPECT_EQ(result.pipeline.stages[0].machines.size(), 2U);
+  const auto all_fail = [&](const PipelineProblem& problem, const Cluster&) -> PipelinePlan {
+    throw Error(ErrorKind::kUnsupported, problem.several_stages ? "so much waits on pi1" : "again");
+  };
+  try {
+    spread_in_rounds(network_, cluster_, request, problem_, all_fail, profile_);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "so much waits on pi1");
+  }
+}
+
 // The plan for all of the memory is too large for it, and so is the next one in many pieces.
 TEST_F(DenseInShares, AreFewerOnTheWayToAPlanThatFits) {
   Cluster cluster = cluster_;

@@ -198,10 +198,9 @@ class BoardCase {
     row.memory = 0;
     for (const Machine& machine : cluster_.machines) {
       if (machine.name == cluster_.source) continue;
-      const auto memory = static_cast<double>(memory_footprint(result.plan.plan, costs, machine));
-      if (memory <= row.memory) continue;
-      row.memory = memory;
-      heaviest_ = {machine.name, memory};
+      const auto memory = static_cast<double>(
+          memory_footprint(result.plan.plan, costs, machine, result.outcome.waiting));
+      row.memory = std::max(row.memory, memory);
     }
   }
 
@@ -264,8 +263,7 @@ class BoardCase {
       // Anew, just before: the speed of a shared machine is not that of an hour ago.
       Profile now;
       NetworkMeasurement(network_.graph, now, scenario_.runs).plan(result.plan);
-      row.confirmed =
-          confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, heaviest_, folder);
+      row.confirmed = confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, folder);
       check_memory(row);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;
@@ -275,7 +273,7 @@ class BoardCase {
 
   // In namespaces the kernel does.
   void check_memory(BoardRow& row) const {
-    const Machine& board = cluster_.machine(heaviest_.name);
+    const Machine& board = cluster_.machine(row.confirmed->fullest);
     const double used = row.confirmed->real.memory;
     if (board.has_hard_limit() && used > static_cast<double>(board.memory))
       row.real_failure =
@@ -291,8 +289,6 @@ class BoardCase {
   const SpreadRequest request_;
   Cluster cluster_;
   PipelineProblem problem_;
-  // Of the plan described last.
-  HeaviestBoard heaviest_;
 };
 
 }  // namespace

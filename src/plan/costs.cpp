@@ -122,20 +122,23 @@ PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs) {
   return plan_rooms(plan, messages);
 }
 
-std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
-  const auto waiting = plan_rooms(plan, costs).waiting_bytes;
-  const auto here = waiting.find(machine.name);
+std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine,
+                              const WaitingBytes& seen) {
+  const auto waits = [&](const WaitingBytes& waiting) {
+    const auto here = waiting.find(machine.name);
+    return here == waiting.end() ? 0 : std::llround(here->second);
+  };
   return working_set(plan, costs, machine) +
-         (here == waiting.end() ? 0 : std::llround(here->second));
+         std::max(waits(plan_rooms(plan, costs).waiting_bytes), waits(seen));
 }
 
 std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& costs,
-                                          const Cluster& cluster) {
+                                          const Cluster& cluster, const WaitingBytes& seen) {
   for (const Machine& machine : cluster.machines) {
     const bool used = std::ranges::any_of(
         plan.parts, [&](const PlacedPart& part) { return runs_on(part, machine); });
     if (!used || !machine.has_hard_limit()) continue;
-    const std::int64_t footprint = memory_footprint(plan, costs, machine);
+    const std::int64_t footprint = memory_footprint(plan, costs, machine, seen);
     if (footprint > machine.memory)
       return machine.name + " would need " + format_bytes(static_cast<double>(footprint)) +
              " of its " + format_bytes(static_cast<double>(machine.memory));

@@ -43,13 +43,15 @@ PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs);
 // activations of one (times the frames that it works on at once), and the runtime.
 std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine);
 
-// The most that it takes: that, and the room for frames that wait.
-std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine);
+// The most that it takes: that, and the room for frames that wait. `seen`: what is known to wait
+// there at once (plan/waiting.h), where that is more.
+std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Machine& machine,
+                              const WaitingBytes& seen = {});
 
 // Why a machine of the plan cannot hold its parts ("pi: 1.2 GB of 1.0 GB"); nothing if all can, if
 // need be by swapping.
 std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& costs,
-                                          const Cluster& cluster);
+                                          const Cluster& cluster, const WaitingBytes& seen = {});
 
 // What one run of a part takes on a machine: its measured time as often as the machine is slower
 // and, where the machine swaps, this part's share of (working set - memory) / swap_bandwidth (facts

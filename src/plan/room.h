@@ -32,16 +32,19 @@ bool stays_on_machine(const Plan& plan, const PlanEdge& edge, const std::string&
 bool stays_on_machine(const Plan& plan, const PlacedPart* from, const PlacedPart* to,
                       const std::string& source);
 
+// By machine.
+using WaitingBytes = std::map<std::string, double>;
+
 struct PlanRooms {
   // By edge: how many messages of it a machine takes from each that sends it some, before one of
   // their frames has left it. kMostRoom for edges that stay, and for answers.
   std::vector<int> frames;
-  // By machine, the most that waits there: frames that are to be worked on or handed on, and
+  // The most that waits on each machine: frames that are to be worked on or handed on, and
   // messages that are on the link. Of its parts the one with the most counts, and of replicas that
-  // it sends to one, for frames queue up before one of them: a machine may take more where many
-  // more frames are on their way than machines. Not counted is what stays on the machine, and what
-  // a source has not sent yet.
-  std::map<std::string, double> waiting_bytes;
+  // it sends to one, for frames queue up before one of them. A machine that has more stages may
+  // take more (plan/waiting.h). Not counted is what stays on the machine, and what a source has not
+  // sent yet.
+  WaitingBytes waiting_bytes;
 };
 
 // `message_bytes` by edge of the plan, with 0 where it stays on its machine.
