@@ -71,21 +71,20 @@ class NetworkMeasurement::OfPlan {
   OfPlan(NetworkMeasurement& network, const LoadedPlan& plan)
       : network_(network), loaded_(plan), plan_(plan.plan) {}
 
+  // What is known is not even read: a large network's parts are hundreds of megabytes, in each plan
+  // that is tried.
   void part(const PlacedPart& part) {
-    const Graph graph = parse_graph(*loaded_.parts.at(part.name), part.name);
-    values_[part.name] = {};
-    for (const NamedValue& output : graph.outputs) values_[part.name][output.name] = output.value;
-    network_.part(graph, part.sha256);
+    if (!network_.known_.parts.contains(part.sha256))
+      network_.part(graph_of(part.name), part.sha256);
   }
 
   void edge(const PlanEdge& edge) {
     if (edge.edge.from_part.empty() && plan_.input.width > 0) return input(edge);
     const std::string key = codec_key(plan_, edge);
     if (network_.known_.codecs.contains(key)) return;
-    const Tensor tensor =
-        edge.edge.from_part.empty()
-            ? random_tensor(DType::kF32, plan_.input.shape, 1)
-            : random_like(values_.at(edge.edge.from_part).at(edge.edge.from_tensor));
+    const Tensor tensor = edge.edge.from_part.empty()
+                              ? random_tensor(DType::kF32, plan_.input.shape, 1)
+                              : random_like(output_of(edge.edge.from_part, edge.edge.from_tensor));
     network_.codec(key, *codec_of(loaded_, edge.codec), tensor);
   }
 
@@ -101,11 +100,22 @@ class NetworkMeasurement::OfPlan {
                    is_image_codec(edge.codec.name) ? image : normalise(image, normalization));
   }
 
+  Graph graph_of(const std::string& part) const {
+    return parse_graph(*loaded_.parts.at(part), part);
+  }
+
+  const Value& output_of(const std::string& part, const std::string& tensor) {
+    auto& outputs = outputs_[part];
+    if (outputs.empty())
+      for (const NamedValue& output : graph_of(part).outputs) outputs[output.name] = output.value;
+    return outputs.at(tensor);
+  }
+
   NetworkMeasurement& network_;
   const LoadedPlan& loaded_;
   const Plan& plan_;
-  // Outputs by part.
-  std::map<std::string, std::map<std::string, Value>> values_;
+  // By part and name.
+  std::map<std::string, std::map<std::string, Value>> outputs_;
 };
 
 NetworkMeasurement::NetworkMeasurement(const Graph& network, Profile& known, int runs)

@@ -155,6 +155,8 @@ class Tries {
       if (!pipeline) break;
       std::string text = text_of(problem, *pipeline);
       if (tried_.contains(text)) return std::nullopt;
+      // Such a search was made before.
+      if (i == 0 && !begun_.insert(text).second) break;
       SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
       const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, known_);
       const WaitingBytes& waiting = result.outcome.waiting;
@@ -185,8 +187,9 @@ class Tries {
   const SpreadRequest& request_;
   const PlanPipeline& plan_;
   Profile& known_;
-  // Plans that fit.
+  // Plans that fit, and those with all of the memory that a search began with.
   std::set<std::string> tried_;
+  std::set<std::string> begun_;
 };
 
 // A plan's stages name their options by index: those that it was not given come behind its own.
@@ -237,19 +240,18 @@ SpreadResult spread_in_rounds(const NetworkUnderStudy& network, const Cluster& c
   const bool may_have_fewer =
       had(StageMode::kShards) && forced.shards.size() < problem.shards.size();
   if (may_have_fewer) try_restricted(forced);
-  if (request.objective == PipelineObjective::kThroughput) {
-    // Boards that serve several stages wait for each other more than the planner counts, and more
-    // frames may wait on them.
-    if (!best || !first || serves_twice(*first) || serves_twice(best->pipeline)) {
-      try_restricted(without(problem, &PipelineProblem::several_stages));
-      if (may_have_fewer) try_restricted(without(forced, &PipelineProblem::several_stages));
-    }
-    // Shards are estimated with care, and what replicas do is known: so shards are not measured
-    // where they are estimated to be a little slower. They may be faster.
-    if (problem.replicas && cluster.machines.size() <= kFewMachines &&
-        (had(StageMode::kReplicas) || !has(StageMode::kShards, *first)))
-      try_restricted(without(problem, &PipelineProblem::replicas));
+  // Boards that serve several stages wait for each other more than the planner counts, and more
+  // frames may wait on them.
+  const bool throughput = request.objective == PipelineObjective::kThroughput;
+  if (!first || (throughput && (serves_twice(*first) || serves_twice(best->pipeline)))) {
+    try_restricted(without(problem, &PipelineProblem::several_stages));
+    if (may_have_fewer) try_restricted(without(forced, &PipelineProblem::several_stages));
   }
+  // Shards are estimated with care, and what replicas do is known: so shards are not measured where
+  // they are estimated to be a little slower. They may be faster.
+  if (throughput && problem.replicas && cluster.machines.size() <= kFewMachines &&
+      (had(StageMode::kReplicas) || !has(StageMode::kShards, *first)))
+    try_restricted(without(problem, &PipelineProblem::replicas));
   if (!best) throw Error(*too_much);
   return *best;
 }

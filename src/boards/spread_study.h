@@ -44,7 +44,7 @@ struct SpreadOutcome {
 std::set<std::string> machines_of(const Plan& plan);
 // Frames on their way that keep all machines of a plan busy: three for each, of which one is worked
 // on, one waits and one is on the link. Where frames come to a machine several times, twice as many
-// would do a little more, and need memory that nobody counts.
+// would do a little more, and need more memory.
 int frames_to_fill(const Plan& plan);
 // Frames of it in virtual time, as many on their way at once.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,

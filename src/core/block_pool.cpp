@@ -16,6 +16,10 @@ Block allocate(std::size_t size) {
 
 void release(const Block& block) { ::operator delete(block.memory, kAlignment); }
 
+void release(const std::vector<Block>& blocks) {
+  for (const Block& block : blocks) release(block);
+}
+
 // Never destroyed: blocks may be let go by threads that outlive main().
 BlockPool& pool() {
   static auto* instance = new BlockPool;
@@ -24,20 +28,29 @@ BlockPool& pool() {
 
 }  // namespace
 
-BlockPool::~BlockPool() { keep_at_most_locked(0); }
+BlockPool::~BlockPool() { release(beyond_locked(0)); }
 
 Block BlockPool::take(std::size_t size) {
   if (size < kLeastKeptBlock) return allocate(size);
-  const std::lock_guard lock(mutex_);
-  Block block = take_kept_locked(size);
-  if (block.memory == nullptr) {
-    // Room for the new one is made before it is there.
-    keep_at_most_locked(most_in_use_ - std::min(most_in_use_, in_use_ + size));
-    block = allocate(size);
+  Block block;
+  std::vector<Block> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    block = take_kept_locked(size);
+    in_use_ += block.memory != nullptr ? block.size : size;
+    most_in_use_ = std::max(most_in_use_, in_use_);
+    if (block.memory != nullptr) return block;
+    gone = beyond_locked(most_in_use_ - in_use_);
   }
-  in_use_ += block.size;
-  most_in_use_ = std::max(most_in_use_, in_use_);
-  return block;
+  // Room for the new one is made before it is there.
+  release(gone);
+  try {
+    return allocate(size);
+  } catch (const std::bad_alloc&) {
+    const std::lock_guard lock(mutex_);
+    in_use_ -= size;
+    throw;
+  }
 }
 
 void BlockPool::give(Block block) {
@@ -45,11 +58,15 @@ void BlockPool::give(Block block) {
     release(block);
     return;
   }
-  const std::lock_guard lock(mutex_);
-  in_use_ -= block.size;
-  blocks_.push_back(block);
-  kept_ += block.size;
-  keep_at_most_locked(std::min(kMostKept, most_in_use_ - in_use_));
+  std::vector<Block> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    in_use_ -= block.size;
+    blocks_.push_back(block);
+    kept_ += block.size;
+    gone = beyond_locked(std::min(kMostKept, most_in_use_ - in_use_));
+  }
+  release(gone);
 }
 
 std::size_t BlockPool::kept() const {
@@ -71,12 +88,14 @@ Block BlockPool::take_kept_locked(std::size_t size) {
   return block;
 }
 
-void BlockPool::keep_at_most_locked(std::size_t bytes) {
+std::vector<Block> BlockPool::beyond_locked(std::size_t bytes) {
+  std::vector<Block> gone;
   while (kept_ > bytes) {
     kept_ -= blocks_.front().size;
-    release(blocks_.front());
+    gone.push_back(blocks_.front());
     blocks_.pop_front();
   }
+  return gone;
 }
 
 Block take_block(std::size_t size) { return pool().take(size); }

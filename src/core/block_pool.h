@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <vector>
 
 namespace isthmus {
 
@@ -18,9 +19,10 @@ struct Block {
 // about their size, the oldest going first. Small ones come from the C library, which is good at
 // them.
 //
-// What is kept adds nothing to the most memory that a process ever has: kept blocks and those in
-// use are together never more than was in use at once (nor are more than kMostKept kept), so that
-// a board whose memory is planned needs no room for them. Thread-safe.
+// What is kept adds nothing to the most that a process ever has of such memory: kept blocks and
+// those in use, each of its full size, are together never more than were in use at once (nor are
+// more than kMostKept bytes kept), so that a board whose memory is planned needs no room for them.
+// Thread-safe.
 class BlockPool {
  public:
   static constexpr std::size_t kMostKept = std::size_t{48} << 20;
@@ -40,7 +42,8 @@ class BlockPool {
 
  private:
   Block take_kept_locked(std::size_t size);
-  void keep_at_most_locked(std::size_t bytes);
+  // What is kept beyond so many bytes, the oldest first, and is to be released.
+  std::vector<Block> beyond_locked(std::size_t bytes);
 
   mutable std::mutex mutex_;
   std::deque<Block> blocks_;

@@ -73,7 +73,7 @@ PipelinePlan plan_pipeline(const PipelineProblem& problem, const Cluster& cluste
     if (plan && (!best || better(*plan, *best, objective))) best = plan;
   };
   if (objective == PipelineObjective::kLatency) {
-    consider(search_latency(problem, cluster, {}));
+    consider(search_latency(problem, cluster, {.reuse = problem.several_stages}));
   } else {
     consider(search_throughput(problem, cluster));
     if (problem.several_stages) {

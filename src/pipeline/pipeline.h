@@ -66,7 +66,7 @@ struct PipelineProblem {
   bool source_may_run = false;
   // Whether a stage may be replicated. Frames that come one by one gain nothing by it.
   bool replicas = true;
-  // Whether, for frames a second, a machine may serve several stages.
+  // Whether a machine may serve several stages.
   bool several_stages = true;
 };
 

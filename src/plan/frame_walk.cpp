@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 
 #include "core/rng.h"
@@ -72,6 +73,8 @@ class Walk {
   void decode(std::size_t edge, const Machine& at, Arrival& arrival);
   const Arrival& answer() const;
   std::optional<Arrival> ready(const Instance& instance) const;
+  bool goes_on(const Instance& instance, Seconds ready) const;
+  Seconds& core_of(const Machine& machine);
   void play();
   void run_part(const Instance& instance, Arrival at);
   bool is_sent(const PlanEdge& edge) const;
@@ -247,11 +250,24 @@ bool Walk::is_sent(const PlanEdge& edge) const {
   return true;
 }
 
-void Walk::run_part(const Instance& instance, Arrival at) {
-  const Machine& machine = *instance.machine;
+// Whether one of its inputs was made where it runs.
+bool Walk::goes_on(const Instance& instance, Seconds ready) const {
+  return std::ranges::any_of(in_edges_[instance.part], [&](std::size_t i) {
+    const Slot& slot = slots_.at({i, instance.machine});
+    return !slot.crossed && slot.first->time <= ready;
+  });
+}
+
+// The one that is free first.
+Seconds& Walk::core_of(const Machine& machine) {
   auto& cores = cores_.try_emplace(&machine, static_cast<std::size_t>(machine.cores), Seconds{0})
                     .first->second;
-  auto& core = *std::ranges::min_element(cores);
+  return *std::ranges::min_element(cores);
+}
+
+void Walk::run_part(const Instance& instance, Arrival at) {
+  const Machine& machine = *instance.machine;
+  Seconds& core = core_of(machine);
   const Seconds ready_at = at.time;
   at.wait_until(core);
   const PlacedPart& part = plan_.parts[instance.part];
@@ -278,31 +294,37 @@ void Walk::run_part(const Instance& instance, Arrival at) {
   core = at.time;
 }
 
-// Lets happen what happens, the earliest first.
+// Lets happen what happens, the earliest first. Of parts that wait for a machine those of which an
+// input was made there go first, then the one that was ready first.
 void Walk::play() {
   while (true) {
     std::size_t next = waiting_.size();
-    std::optional<Arrival> earliest;
+    std::tuple<Seconds, bool, Seconds> least;
+    std::optional<Arrival> inputs;
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       auto at = ready(waiting_[i]);
-      if (!at || (earliest && earliest->time <= at->time)) continue;
-      earliest = std::move(at);
+      if (!at) continue;
+      const std::tuple order{std::max(at->time, core_of(*waiting_[i].machine)),
+                             !goes_on(waiting_[i], at->time), at->time};
+      if (inputs && least <= order) continue;
+      least = order;
+      inputs = std::move(at);
       next = i;
     }
     // What is handed over first goes first, on links and through the interfaces of networks.
     const auto first = std::ranges::min_element(
         messages_, {}, [](const Message& message) { return message.arrival.time; });
-    if (first != messages_.end() && (!earliest || first->arrival.time <= earliest->time)) {
+    if (first != messages_.end() && (!inputs || first->arrival.time <= std::get<0>(least))) {
       Message message = std::move(*first);
       messages_.erase(first);
       move(std::move(message));
       continue;
     }
     // The rest waits behind an exit that was taken.
-    if (!earliest) return;
+    if (!inputs) return;
     const Instance instance = waiting_[next];
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(next));
-    run_part(instance, std::move(*earliest));
+    run_part(instance, std::move(*inputs));
   }
 }
 

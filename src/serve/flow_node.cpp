@@ -151,7 +151,6 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
   const Seconds budget_end =
       header.budget_us == kNoBudget ? now + kNever : now + Seconds{header.budget_us * 1e-6};
   arrival.parcel.message.header = header;
-  const bool from_here = !arrival.parcel.tensor.empty();
   std::vector<Job> here;
   {
     const std::lock_guard lock(mutex_);
@@ -171,7 +170,7 @@ void FlowNode::arrive(const std::shared_ptr<const Deployment>& deployment,
     }
     if (!may_run_here || !is_free_locked() || part.held->recent_run_s > kQuickRun.count() ||
         !part.held->engine->has_room()) {
-      enqueue_locked(std::move(here.front()), from_here);
+      enqueue_locked(std::move(here.front()));
       return;
     }
     here.front().queued_at = now;
@@ -195,6 +194,7 @@ FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
   for (auto& input : job.inputs) {
     if (!input) continue;
     tokens->push_back(std::move(input->token));
+    job.goes_on |= !input->parcel.tensor.empty();
     job.origin = input->origin;
     if (input->parcel.message.header.flags & kFlagMustAnswer) job.header.flags |= kFlagMustAnswer;
     job.trailer.append(input->parcel.trailer);
@@ -204,13 +204,10 @@ FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
   return job;
 }
 
-void FlowNode::enqueue_locked(Job job, bool goes_on) {
+void FlowNode::enqueue_locked(Job job) {
   job.queued_at = clock_.now();
   if (job.part != kNoIndex) job.deployment->parts[job.part].meter->arrived(queue_.size());
-  auto place = queue_.end();
-  if (goes_on)
-    place = std::ranges::find_if_not(
-        queue_, [&](const Job& other) { return other.header.key == job.header.key; });
+  const auto place = job.goes_on ? std::ranges::find(queue_, false, &Job::goes_on) : queue_.end();
   queue_.insert(place, std::move(job));
   work_waits_.notify_one();
 }

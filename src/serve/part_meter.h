@@ -15,7 +15,7 @@ inline constexpr std::size_t kRememberedRuns = 128;
 // Measures one part of one deployment while frames flow. Thread-safe.
 class PartMeter {
  public:
-  // A frame is ready to run, behind so many others.
+  // A frame is ready to run while so many others wait.
   void arrived(std::size_t waiting);
   // A frame ran, alone or with others: the engine took `run`, and the whole `busy` for each frame.
   void ran(Seconds run, Seconds busy);

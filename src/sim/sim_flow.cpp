@@ -253,7 +253,7 @@ void Simulator::arrive(std::uint32_t slot, std::uint32_t e, std::uint32_t ordina
                                                      .b = other,
                                                      .c = ordinal,
                                                      .generation = attempt.generation});
-  enqueue_if_ready(slot, index, ordinal, how == kHere);
+  enqueue_if_ready(slot, index, ordinal);
 }
 
 void Simulator::give_up(std::uint32_t slot, std::uint32_t e, std::uint32_t ordinal) {
@@ -266,23 +266,24 @@ void Simulator::give_up(std::uint32_t slot, std::uint32_t e, std::uint32_t ordin
   attempt.missing.push_back(edge.name);
   const auto index = static_cast<std::uint32_t>(edge.to_part);
   --attempt.awaited[counter_of(plan.parts[index], ordinal)].optional;
-  enqueue_if_ready(slot, index, ordinal, false);
+  enqueue_if_ready(slot, index, ordinal);
 }
 
-void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::uint32_t ordinal,
-                                 bool goes_on) {
+void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::uint32_t ordinal) {
   const Attempt& attempt = attempts_[slot];
-  const CompiledPart& part = plan_of(attempt).parts[index];
+  const CompiledPlan& plan = plan_of(attempt);
+  const CompiledPart& part = plan.parts[index];
   const Awaited& awaited = attempt.awaited[counter_of(part, ordinal)];
   if (awaited.required > 0 || awaited.optional > 0) return;
-  const std::uint32_t machine = part.machines[ordinal];
-  enqueue(machine,
-          {.attempt = slot,
-           .generation = attempt.generation,
-           .part = static_cast<std::int32_t>(index),
-           .ordinal = ordinal,
-           .ready = now_},
-          goes_on);
+  const bool goes_on = std::ranges::any_of(part.in_edges, [&](std::uint32_t e) {
+    return attempt.slots[slot_of(plan.edges[e], plan, ordinal)].input == kHere;
+  });
+  enqueue(part.machines[ordinal], {.attempt = slot,
+                                   .generation = attempt.generation,
+                                   .part = static_cast<std::int32_t>(index),
+                                   .ordinal = ordinal,
+                                   .ready = now_,
+                                   .goes_on = goes_on});
 }
 
 void Simulator::note_span(std::uint32_t frame, const Span& span) {

@@ -75,10 +75,10 @@ struct SimOptions {
 
 // Plays a ladder of plans on a cluster in virtual time by the rules of runtime.md and writes the
 // trace that the runtime would write: machines work on `cores` frames at a time, first come, first
-// served; each direction of a link, and each interface on a network, carries one message at a time
-// (core/link_profile.h); a message waits on its receiver only with a credit; what goes to the
-// source travels back over the machines by which the frame came; the source decides by
-// plan/policy.h.
+// served but for those that go on there; each direction of a link, and each interface on a network,
+// carries one message at a time (core/link_profile.h); a message waits on its receiver only with a
+// credit; what goes to the source travels back over the machines by which the frame came; the
+// source decides by plan/policy.h.
 //
 // A frame's work on a machine is one piece: decode what came, run, encode and hand over what goes.
 // Deterministic. Throws Error{kInvalid} for impossible options and what check_plan, check_cluster

@@ -112,8 +112,8 @@ bool Simulator::is_stale(const Job& job) const {
   return attempts_[job.attempt].generation != job.generation;
 }
 
-// A frame that goes on at a machine does so before others begin there.
-void Simulator::enqueue(std::uint32_t machine, const Job& job, bool goes_on) {
+// Frames that go on at a machine do so before others begin there.
+void Simulator::enqueue(std::uint32_t machine, const Job& job) {
   if (free_jobs_.empty()) {
     free_jobs_.push_back(static_cast<std::uint32_t>(jobs_.size()));
     jobs_.emplace_back();
@@ -123,10 +123,10 @@ void Simulator::enqueue(std::uint32_t machine, const Job& job, bool goes_on) {
   Node& node = nodes_[machine];
   std::uint32_t before = node.last_job;
   std::uint32_t next = kNone;
-  if (goes_on) {
+  if (job.goes_on) {
     before = kNone;
     next = node.first_job;
-    while (next != kNone && jobs_[next].job.attempt == job.attempt) {
+    while (next != kNone && jobs_[next].job.goes_on) {
       before = next;
       next = jobs_[next].next;
     }
@@ -145,7 +145,6 @@ Simulator::Job Simulator::take_first(Node& node) {
   return jobs_[taken].job;
 }
 
-// First come, first served.
 void Simulator::begin_jobs(std::uint32_t machine) {
   Node& node = nodes_[machine];
   while (node.first_job != kNone && node.busy < static_cast<int>(node.cores.size()) &&

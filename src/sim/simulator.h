@@ -119,6 +119,8 @@ class Simulator {
     std::int32_t part = -1;
     std::uint32_t ordinal = 0;
     double ready = 0;
+    // An input was made here.
+    bool goes_on = false;
   };
   struct WaitingJob {
     Job job;
@@ -170,7 +172,7 @@ class Simulator {
     const Machine* machine = nullptr;
     Name name;
     double slowdown = 1;
-    // Indices in `jobs_` of those that wait, the first come first.
+    // Indices in `jobs_` of those that wait: those that go on first, then the first come.
     std::uint32_t first_job = kNone;
     std::uint32_t last_job = kNone;
     std::span<Core> cores;
@@ -201,7 +203,7 @@ class Simulator {
   // simulator.cpp
   bool is_current(const Event& event) const;
   void handle(const Event& event);
-  void enqueue(std::uint32_t machine, const Job& job, bool goes_on);
+  void enqueue(std::uint32_t machine, const Job& job);
   void begin_jobs(std::uint32_t machine);
   Job take_first(Node& node);
   bool is_stale(const Job& job) const;
@@ -269,8 +271,7 @@ class Simulator {
   void arrive_from(const Event& event);
   void arrive(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal, Input how);
   void give_up(std::uint32_t attempt, std::uint32_t edge, std::uint32_t ordinal);
-  void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal,
-                        bool goes_on);
+  void enqueue_if_ready(std::uint32_t attempt, std::uint32_t part, std::uint32_t ordinal);
   std::uint32_t slot_of(const CompiledEdge& edge, const CompiledPlan& plan,
                         std::uint32_t ordinal) const;
   std::uint32_t counter_of(const CompiledPart& part, std::uint32_t ordinal) const;
