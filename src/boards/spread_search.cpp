@@ -52,18 +52,37 @@ PipelinePlan possible_plan(const Graph& graph, const Cluster& cluster, PipelineP
   return pipeline;
 }
 
-// Takes from the memory of every machine what the plan needs beyond it; whether any has too little.
-// If that has been done before, twice as much each time, and from those of the same memory as well:
-// what a machine does beside its stage, merging and scattering, may have moved to another.
-bool take_excess(const Plan& plan, const PlanCosts& costs, const WaitingBytes& waiting,
-                 const Cluster& cluster, int before, Cluster& tight) {
+// What a plan needs of the machines with limits of memory that it uses, by name; and what is wrong
+// with it, if anything is.
+struct MemoryNeeds {
+  std::map<std::string, std::int64_t> bytes;
+  std::optional<std::string> problem;
+};
+
+MemoryNeeds memory_needs(const SpreadResult& result, const Cluster& cluster, const Profile& known) {
+  const Plan& plan = result.plan.plan;
+  const WaitingBytes& waiting = result.outcome.waiting;
+  const PlanCosts costs = costs_of(plan, cluster.source, known);
+  MemoryNeeds needs{.bytes = {}, .problem = memory_problem(plan, costs, cluster, waiting)};
+  for (const std::string& name : machines_of(plan)) {
+    const Machine& machine = cluster.machine(name);
+    if (machine.has_hard_limit())
+      needs.bytes[name] = memory_footprint(plan, costs, machine, waiting);
+  }
+  return needs;
+}
+
+// Takes from the memory of every machine what a plan needs beyond it. If that has been done before,
+// twice as much each time, and from those of the same memory as well: what a machine does beside
+// its stage, merging and scattering, may have moved to another.
+void take_excess(const MemoryNeeds& needs, const Cluster& cluster, int before, Cluster& tight) {
   std::vector<std::int64_t> excess(cluster.machines.size(), 0);
   std::map<std::int64_t, std::int64_t> most_of_memory;
-  const std::set<std::string> used = machines_of(plan);
   for (std::size_t i = 0; i < cluster.machines.size(); ++i) {
     const Machine& machine = cluster.machines[i];
-    if (!machine.has_hard_limit() || !used.contains(machine.name)) continue;
-    excess[i] = memory_footprint(plan, costs, machine, waiting) - machine.memory;
+    const auto needed = needs.bytes.find(machine.name);
+    if (needed == needs.bytes.end()) continue;
+    excess[i] = needed->second - machine.memory;
     if (excess[i] <= 0) continue;
     std::int64_t& most = most_of_memory[machine.memory];
     most = std::max(most, excess[i]);
@@ -77,7 +96,6 @@ bool take_excess(const Plan& plan, const PlanCosts& costs, const WaitingBytes& w
       tight.machines[i].memory =
           std::max<std::int64_t>(1, tight.machines[i].memory - (excess[i] << before));
   }
-  return !most_of_memory.empty();
 }
 
 // Nothing where `make` throws kUnsupported: what it would make is not possible.
@@ -155,16 +173,18 @@ class Tries {
       if (!pipeline) break;
       std::string text = text_of(problem, *pipeline);
       if (tried_.contains(text)) return std::nullopt;
-      // Such a search was made before.
-      if (i == 0 && !begun_.insert(text).second) break;
-      SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
-      const PlanCosts costs = costs_of(result.plan.plan, cluster_.source, known_);
-      const WaitingBytes& waiting = result.outcome.waiting;
-      if (!take_excess(result.plan.plan, costs, waiting, cluster_, i, tight)) {
-        tried_.insert(std::move(text));
-        return result;
+      auto needs = too_large_.find(text);
+      if (needs == too_large_.end()) {
+        SpreadResult result = spread_as(network_, cluster_, request_, problem, *pipeline, known_);
+        MemoryNeeds its = memory_needs(result, cluster_, known_);
+        if (!its.problem) {
+          tried_.insert(std::move(text));
+          return result;
+        }
+        needs = too_large_.emplace(std::move(text), std::move(its)).first;
       }
-      too_much = memory_problem(result.plan.plan, costs, cluster_, waiting);
+      take_excess(needs->second, cluster_, i, tight);
+      too_much = needs->second.problem;
     }
     throw Error(ErrorKind::kUnsupported,
                 "no plan keeps to the machines' memory: " + too_much.value_or(""));
@@ -187,9 +207,9 @@ class Tries {
   const SpreadRequest& request_;
   const PlanPipeline& plan_;
   Profile& known_;
-  // Plans that fit, and those with all of the memory that a search began with.
+  // Plans that fit, and those that do not.
   std::set<std::string> tried_;
-  std::set<std::string> begun_;
+  std::map<std::string, MemoryNeeds> too_large_;
 };
 
 // A plan's stages name their options by index: those that it was not given come behind its own.
