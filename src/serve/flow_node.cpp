@@ -204,11 +204,22 @@ FlowNode::Job FlowNode::job_locked(std::shared_ptr<const Deployment> deployment,
   return job;
 }
 
+// The frames of a source have the same time, so that the oldest is the next that is due. With the
+// first come first, boards that serve several stages let young frames pass old ones that had to
+// come again, by moments: the same plan did a fifth more or less. Those of different sources do
+// not pass each other.
+bool FlowNode::comes_before(const Job& one, const Job& other) {
+  if (one.goes_on != other.goes_on) return one.goes_on;
+  const FrameKey& key = one.header.key;
+  return key.source != other.header.key.source || key.frame <= other.header.key.frame;
+}
+
 void FlowNode::enqueue_locked(Job job) {
   job.queued_at = clock_.now();
   if (job.part != kNoIndex) job.deployment->parts[job.part].meter->arrived(queue_.size());
-  const auto place = job.goes_on ? std::ranges::find(queue_, false, &Job::goes_on) : queue_.end();
-  queue_.insert(place, std::move(job));
+  const auto behind = std::find_if(queue_.rbegin(), queue_.rend(),
+                                   [&](const Job& other) { return comes_before(other, job); });
+  queue_.insert(behind.base(), std::move(job));
   work_waits_.notify_one();
 }
 

@@ -160,8 +160,8 @@ class FlowNode {
     Seconds queued_at{0};
     Seconds budget_end{0};
     Trailer trailer;
-    // An input was made here. Such frames go on, in their order, before others begin: what parts
-    // made for each other does not wait beside the inputs of those.
+    // An input was made here. Such frames go on before others begin: what parts made for each other
+    // does not wait beside the inputs of those.
     bool goes_on = false;
     // Handed on with the outputs: the inputs' credits are given back when those have left.
     std::shared_ptr<void> token;
@@ -204,6 +204,7 @@ class FlowNode {
   bool is_free_locked() const;
   // Whether the node still has it, and no other in its place.
   bool is_deployed_locked(const std::shared_ptr<const Deployment>& deployment) const;
+  static bool comes_before(const Job& one, const Job& other);
   void enqueue_locked(Job job);
   Job job_locked(std::shared_ptr<const Deployment> deployment, const FrameHeader& header,
                  Merge::Ready ready);

@@ -333,6 +333,25 @@ std::shared_ptr<const Deployment> three_in_a_row() {
   return make_deployment(std::move(spec));
 }
 
+TEST(FlowNode, OlderFramesGoFirst) {
+  std::promise<void> go_on;
+  const auto wait = [gate = go_on.get_future().share()](const HeldPart&, Seconds) { gate.wait(); };
+  FakeHops hops;
+  const auto from = std::make_shared<FakeReturn>(false);
+  FlowNode node({.on_run = wait}, hops, system_clock());
+  node.deploy(three_in_a_row());
+  const auto give = [&](std::uint32_t frame) {
+    node.receive({.message = number(1, 1, frame), .tensor = {}, .trailer = {}}, from);
+  };
+  give(9);
+  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
+  for (const std::uint32_t frame : {7U, 8U, 3U, 5U}) give(frame);
+  go_on.set_value();
+  std::vector<std::uint32_t> order;
+  for (const Parcel& parcel : from->wait_for(5)) order.push_back(parcel.message.header.key.frame);
+  EXPECT_EQ(order, (std::vector<std::uint32_t>{9, 3, 5, 7, 8}));
+}
+
 TEST(FlowNode, AFrameGoesOnHereBeforeOthersBegin) {
   std::promise<void> go_on;
   std::mutex mutex;

@@ -84,6 +84,20 @@ TEST(ClosedForm, HoldsBackAllStagesOfAMachineWhoseNextHasNoCredit) {
     EXPECT_NEAR(trace.frames[i].capture_to_output.count(), 0.4, 0.05) << i;
 }
 
+// Of what waits for a machine the oldest frame comes first, whenever it came.
+TEST(ClosedForm, LetsNoFramePassAnOlderOne) {
+  TinyPlans tiny = pipeline({0, 0});
+  tiny.plan = {};
+  tiny.chain({"m0", "m1", "m0"}, {0.1, 0.05, 0.1}, payload(100));
+  const Trace trace = play(tiny, {.frames = 3, .max_in_flight = 3});
+  ASSERT_EQ(trace.frames.size(), 3U);
+  // While m0 begins the second frame the first comes back from m1, and so on. The third has nobody
+  // behind it.
+  const std::vector<double> expected{0.3, 0.4, 0.65};
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(trace.frames[i].capture_to_output.count(), expected[i], 1e-3);
+}
+
 // What a part made for the next on its machine does not wait behind the frames that came after.
 TEST(ClosedForm, EndsAFramesPartsOnAMachineBeforeItBeginsAnother) {
   TinyPlans tiny = pipeline({0.1});

@@ -280,6 +280,7 @@ void Simulator::enqueue_if_ready(std::uint32_t slot, std::uint32_t index, std::u
   });
   enqueue(part.machines[ordinal], {.attempt = slot,
                                    .generation = attempt.generation,
+                                   .frame = attempt.frame,
                                    .part = static_cast<std::int32_t>(index),
                                    .ordinal = ordinal,
                                    .ready = now_,

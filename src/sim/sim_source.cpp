@@ -101,7 +101,11 @@ void Simulator::launch(std::uint32_t frame, const Course& course) {
   join_replicas(attempt);
   local_pending_ += attempt.course.plan == ladder_.size();
   if (use_credits_) keep_credits(attempt);
-  enqueue(source_, {.attempt = slot, .generation = attempt.generation, .part = -1, .ready = now_});
+  enqueue(source_, {.attempt = slot,
+                    .generation = attempt.generation,
+                    .frame = frame,
+                    .part = -1,
+                    .ready = now_});
 }
 
 void Simulator::launch_locally(std::uint32_t frame, const std::string& reason) {

@@ -74,8 +74,8 @@ struct SimOptions {
 };
 
 // Plays a ladder of plans on a cluster in virtual time by the rules of runtime.md and writes the
-// trace that the runtime would write: machines work on `cores` frames at a time, first come, first
-// served but for those that go on there; each direction of a link, and each interface on a network,
+// trace that the runtime would write: machines work on `cores` frames at a time, first what goes on
+// there, then the oldest; each direction of a link, and each interface on a network,
 // carries one message at a time (core/link_profile.h); a message waits on its receiver only with a
 // credit; what goes to the source travels back over the machines by which the frame came; the
 // source decides by plan/policy.h.

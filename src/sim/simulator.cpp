@@ -112,7 +112,13 @@ bool Simulator::is_stale(const Job& job) const {
   return attempts_[job.attempt].generation != job.generation;
 }
 
-// Frames that go on at a machine do so before others begin there.
+// As in serve/flow_node.cpp: what goes on at the machine comes before what begins there, and older
+// frames before newer ones.
+bool Simulator::comes_before(const Job& one, const Job& other) {
+  if (one.goes_on != other.goes_on) return one.goes_on;
+  return one.frame <= other.frame;
+}
+
 void Simulator::enqueue(std::uint32_t machine, const Job& job) {
   if (free_jobs_.empty()) {
     free_jobs_.push_back(static_cast<std::uint32_t>(jobs_.size()));
@@ -121,12 +127,13 @@ void Simulator::enqueue(std::uint32_t machine, const Job& job) {
   const std::uint32_t added = free_jobs_.back();
   free_jobs_.pop_back();
   Node& node = nodes_[machine];
+  // Most come behind all others.
   std::uint32_t before = node.last_job;
   std::uint32_t next = kNone;
-  if (job.goes_on) {
+  if (before != kNone && !comes_before(jobs_[before].job, job)) {
     before = kNone;
     next = node.first_job;
-    while (next != kNone && jobs_[next].job.goes_on) {
+    while (comes_before(jobs_[next].job, job)) {
       before = next;
       next = jobs_[next].next;
     }

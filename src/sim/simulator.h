@@ -116,6 +116,7 @@ class Simulator {
   struct Job {
     std::uint32_t attempt = 0;
     std::uint32_t generation = 0;
+    std::uint32_t frame = 0;
     std::int32_t part = -1;
     std::uint32_t ordinal = 0;
     double ready = 0;
@@ -172,7 +173,7 @@ class Simulator {
     const Machine* machine = nullptr;
     Name name;
     double slowdown = 1;
-    // Indices in `jobs_` of those that wait: those that go on first, then the first come.
+    // Indices in `jobs_` of those that wait, in their order.
     std::uint32_t first_job = kNone;
     std::uint32_t last_job = kNone;
     std::span<Core> cores;
@@ -203,6 +204,7 @@ class Simulator {
   // simulator.cpp
   bool is_current(const Event& event) const;
   void handle(const Event& event);
+  static bool comes_before(const Job& one, const Job& other);
   void enqueue(std::uint32_t machine, const Job& job);
   void begin_jobs(std::uint32_t machine);
   Job take_first(Node& node);
