@@ -107,7 +107,8 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
   const auto seconds = latencies(full);
   // Fewer frames: the plan fills, and is full for a while.
   constexpr int kWaves = 7;
-  const bool limited = std::ranges::any_of(cluster.machines, &Machine::has_hard_limit);
+  const bool limited = std::ranges::any_of(
+      cluster.machines, [](const Machine& machine) { return machine.memory > 0; });
   return {.throughput = throughput(full),
           .latency_p50 = Seconds{quantile(seconds, 0.5)},
           .latency_p95 = Seconds{quantile(seconds, 0.95)},

@@ -38,7 +38,7 @@ struct SpreadOutcome {
   Seconds alone{0};
   // Frames on their way at once when they come as fast as they are taken.
   int in_flight = 0;
-  // What waited on boards then, where any has a limit of memory.
+  // What waited on boards then, where it is said how much memory any has.
   WaitingBytes waiting;
 };
 std::set<std::string> machines_of(const Plan& plan);
