@@ -158,7 +158,8 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
   const Trace full = run_frames(frames, in_flight, "full");
   const Trace alone = run_frames(frames_alone, 1, "alone");
 
-  const Trace played = play_frames(plan.plan, cluster, profile, frames, in_flight);
+  const Trace played =
+      play_frames(plan.plan, cluster, profile, frames, in_flight, /*record_spans=*/true);
   BoardConfirmation result{
       .played = measured(played, in_flight,
                          play_frames(plan.plan, cluster, profile, frames_alone, 1), cold),
