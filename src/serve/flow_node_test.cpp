@@ -1,61 +1,15 @@
 #include "serve/flow_node.h"
 
 #include <cstring>
-#include <future>
 
 #include "serve/fixture.h"
+#include "serve/flow_fakes.h"
 #include "serve/receive_cost.h"
 
 namespace isthmus {
 namespace {
 
 using namespace testing;
-
-// Other machines that take everything, or nothing.
-class FakeHops final : public NextHops {
- public:
-  Sent send(const Deployment&, std::uint8_t machine, FlowMessage message,
-            std::shared_ptr<void>) override {
-    const std::lock_guard lock(mutex_);
-    if (!failure.empty()) return {.failure = failure, .passage = {}, .shaped = false};
-    sent_.emplace_back(machine, std::move(message));
-    return {.failure = {}, .passage = {.on_air = 1}, .shaped = false};
-  }
-  std::vector<std::pair<int, FlowMessage>> sent() const {
-    const std::lock_guard lock(mutex_);
-    return sent_;
-  }
-  std::string failure;
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::pair<int, FlowMessage>> sent_;
-};
-
-class FakeReturn final : public ReturnPath {
- public:
-  explicit FakeReturn(bool local) : local_(local) {}
-  bool is_local() const override { return local_; }
-  void send(const Deployment*, Parcel parcel) override {
-    const std::lock_guard lock(mutex_);
-    parcels_.push_back(std::move(parcel));
-  }
-  void grant(const EdgeKey&, int) override { ++granted; }
-  std::vector<Parcel> parcels() const {
-    const std::lock_guard lock(mutex_);
-    return parcels_;
-  }
-  std::vector<Parcel> wait_for(std::size_t count) const {
-    EXPECT_TRUE(eventually([&] { return parcels().size() >= count; }));
-    return parcels();
-  }
-  std::atomic<int> granted = 0;
-
- private:
-  bool local_;
-  mutable std::mutex mutex_;
-  std::vector<Parcel> parcels_;
-};
 
 // Adds its two inputs, and says how sure it is of the first.
 class Adder final : public Engine {
@@ -109,15 +63,6 @@ std::shared_ptr<const Deployment> merge_deployment(std::optional<Seconds> wait_f
                       .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}}),
                       .held = {{"merge", held}}};
   return make_deployment(std::move(spec));
-}
-
-FlowMessage number(float value, std::uint16_t edge, std::uint32_t frame, std::uint8_t attempt = 0) {
-  return {.header = {.type = FrameType::kTensor,
-                     .key = {.source = 1, .frame = frame, .attempt = attempt, .epoch = 1},
-                     .edge = edge,
-                     .budget_us = 10'000'000},
-          .payload = Payload(Tensor::of<float>({1, 1}, std::vector<float>{value})),
-          .trailer = {}};
 }
 
 float number_of(const FlowMessage& message) {
@@ -236,146 +181,6 @@ TEST(FlowNode, FramesOnTheirWayByALostMachineAreRefused) {
   EXPECT_EQ(parcels[0].message.header.type, FrameType::kRefusal);
   rig.node.lost("next", "is silent");
   EXPECT_EQ(rig.left->parcels().size(), 1u) << "once";
-}
-
-// Hands its input on.
-class Copier final : public Engine {
- public:
-  explicit Copier(bool room) : room_(room) {}
-  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
-  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
-  std::vector<Tensor> run(std::span<const Tensor> inputs) override { return {inputs[0]}; }
-  bool has_room() const override { return room_; }
-
- private:
-  bool room_;
-  std::vector<TensorSpec> inputs_{{"x", DType::kF32, {1, 1}}};
-  std::vector<TensorSpec> outputs_{{"y", DType::kF32, {1, 1}}};
-};
-
-// Two parts here that have nothing to do with each other: "full" has no room for a run, "free" has.
-std::shared_ptr<const Deployment> full_and_free() {
-  Plan plan;
-  plan.name = "two";
-  plan.parts = {{.name = "left", .machines = {"left"}},
-                {.name = "right", .machines = {"right"}},
-                {.name = "full", .machines = {"here"}},
-                {.name = "free", .machines = {"here"}}};
-  plan.edges = {{.edge = {"", "x", "left", "x"}},      {.edge = {"", "x", "right", "x"}},
-                {.edge = {"left", "y", "full", "x"}},  {.edge = {"right", "y", "free", "x"}},
-                {.edge = {"full", "y", "", "scores"}}, {.edge = {"free", "y", "", "more"}}};
-  DeploymentSpec spec{.id = {1, 1},
-                      .plan = plan,
-                      .machines = {"camera", "left", "right", "here"},
-                      .self = "here",
-                      .source = "camera",
-                      .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}})};
-  for (const bool room : {false, true}) {
-    auto held = std::make_shared<HeldPart>();
-    held->name = room ? "free" : "full";
-    held->engine = std::make_unique<Copier>(room);
-    spec.held[held->name] = held;
-  }
-  return make_deployment(std::move(spec));
-}
-
-TEST(FlowNode, APartWithoutRoomLetsOthersPass) {
-  std::promise<void> go_on;
-  std::mutex mutex;
-  std::vector<std::string> order;
-  const auto note = [&, gate = go_on.get_future().share()](const HeldPart& part, Seconds) {
-    gate.wait();
-    const std::lock_guard lock(mutex);
-    order.push_back(part.name);
-  };
-  FakeHops hops;
-  const auto from = std::make_shared<FakeReturn>(false);
-  FlowNode node({.on_run = note}, hops, system_clock());
-  node.deploy(full_and_free());
-  const auto give = [&](std::uint16_t edge, std::uint32_t frame) {
-    node.receive({.message = number(1, edge, frame), .tensor = {}, .trailer = {}}, from);
-  };
-  give(3, 1);
-  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
-  give(2, 2);
-  give(3, 3);
-  go_on.set_value();
-  from->wait_for(3);
-  const std::lock_guard lock(mutex);
-  EXPECT_EQ(order, (std::vector<std::string>{"free", "free", "full"}));
-}
-
-// Three parts here, one behind the other.
-std::shared_ptr<const Deployment> three_in_a_row() {
-  Plan plan;
-  plan.name = "row";
-  plan.edges = {{.edge = {"", "x", "before", "x"}}};
-  std::string last = "before";
-  plan.parts = {{.name = last, .machines = {"before"}}};
-  for (const std::string name : {"first", "second", "third"}) {
-    plan.parts.push_back({.name = name, .machines = {"here"}});
-    plan.edges.push_back({.edge = {last, "y", name, "x"}});
-    last = name;
-  }
-  plan.edges.push_back({.edge = {last, "y", "", "scores"}});
-  DeploymentSpec spec{.id = {1, 1},
-                      .plan = plan,
-                      .machines = {"camera", "before", "here"},
-                      .self = "here",
-                      .source = "camera",
-                      .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}})};
-  for (const std::string name : {"first", "second", "third"}) {
-    auto held = std::make_shared<HeldPart>();
-    held->name = name;
-    held->engine = std::make_unique<Copier>(true);
-    spec.held[name] = held;
-  }
-  return make_deployment(std::move(spec));
-}
-
-TEST(FlowNode, OlderFramesGoFirst) {
-  std::promise<void> go_on;
-  const auto wait = [gate = go_on.get_future().share()](const HeldPart&, Seconds) { gate.wait(); };
-  FakeHops hops;
-  const auto from = std::make_shared<FakeReturn>(false);
-  FlowNode node({.on_run = wait}, hops, system_clock());
-  node.deploy(three_in_a_row());
-  const auto give = [&](std::uint32_t frame) {
-    node.receive({.message = number(1, 1, frame), .tensor = {}, .trailer = {}}, from);
-  };
-  give(9);
-  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
-  for (const std::uint32_t frame : {7U, 8U, 3U, 5U}) give(frame);
-  go_on.set_value();
-  std::vector<std::uint32_t> order;
-  for (const Parcel& parcel : from->wait_for(5)) order.push_back(parcel.message.header.key.frame);
-  EXPECT_EQ(order, (std::vector<std::uint32_t>{9, 3, 5, 7, 8}));
-}
-
-TEST(FlowNode, AFrameGoesOnHereBeforeOthersBegin) {
-  std::promise<void> go_on;
-  std::mutex mutex;
-  std::vector<std::string> order;
-  const auto note = [&, gate = go_on.get_future().share()](const HeldPart& part, Seconds) {
-    gate.wait();
-    const std::lock_guard lock(mutex);
-    order.push_back(part.name);
-  };
-  FakeHops hops;
-  const auto from = std::make_shared<FakeReturn>(false);
-  FlowNode node({.on_run = note}, hops, system_clock());
-  node.deploy(three_in_a_row());
-  const auto give = [&](std::uint32_t frame) {
-    node.receive({.message = number(1, 1, frame), .tensor = {}, .trailer = {}}, from);
-  };
-  give(1);
-  ASSERT_TRUE(eventually([&] { return node.queued() == 0; })) << "the worker is busy";
-  give(2);
-  go_on.set_value();
-  from->wait_for(2);
-  const std::lock_guard lock(mutex);
-  EXPECT_EQ(order, (std::vector<std::string>{"first", "second", "third",  //
-                                             "first", "second", "third"}));
 }
 
 // What the next machine sends back of frame 7.
