@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "core/error.h"
 #include "core/statistics.h"
@@ -22,6 +24,12 @@ constexpr Seconds kDeadline{600};
 constexpr Seconds kPatience{240};
 // Frames alone that are counted.
 constexpr int kFramesAlone = 3;
+// Of this machine's cores, for the work of all boards if none ever waits: in the mean, so that they
+// seldom want it at the same time.
+constexpr double kShareOfCores = 0.25;
+// An emulated machine holds back what a part takes at least only if it is slower than that
+// (Emulation::takes_least).
+constexpr double kLeastSlowdown = 4;
 
 // As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
@@ -68,12 +76,14 @@ void check_answers(const Trace& trace, int frames) {
 // Frames a second by Little's law (Little 1961): those on their way over the mean time of one. To
 // count answers in a span would take many more of them: boards that serve several stages answer in
 // bursts, and replicas of different speeds in turns.
-BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, int cold) {
+// Multiplied by `speed`, at which the traces were made.
+BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, int cold,
+                          int speed) {
   const auto filled = latencies_after(full, in_flight);
-  return {.throughput = 1e3 * in_flight / mean(filled),
-          .p50_ms = quantile(filled, 0.5),
-          .p95_ms = quantile(filled, 0.95),
-          .alone_ms = quantile(latencies_after(alone, cold), 0.5)};
+  return {.throughput = 1e3 * in_flight / mean(filled) / speed,
+          .p50_ms = speed * quantile(filled, 0.5),
+          .p95_ms = speed * quantile(filled, 0.95),
+          .alone_ms = speed * quantile(latencies_after(alone, cold), 0.5)};
 }
 
 // Seconds of the runs of every part on every machine.
@@ -126,15 +136,46 @@ std::string disturbance_between(const Trace& played, const Trace& real) {
   return what;
 }
 
-Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
-                          const SpreadOutcome& expected) {
-  return Seconds{frames_of(scenario, expected) / expected.throughput} +
-         (cold_frames(plan, cluster) + kFramesAlone) * expected.alone;
+Cluster sped_up(Cluster cluster, double speed) {
+  const auto hasten = [&](LinkProfile& link) {
+    if (link.trace) return;
+    link.bandwidth *= speed;
+    link.latency /= speed;
+  };
+  for (Machine& machine : cluster.machines) {
+    machine.slowdown = std::max(1.0, machine.slowdown / speed);
+    machine.swap_bandwidth *= speed;
+  }
+  for (ClusterLink& link : cluster.links) {
+    hasten(link.up);
+    hasten(link.down);
+  }
+  for (ClusterNetwork& network : cluster.networks) hasten(network.link);
+  return cluster;
 }
 
-BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
+ConfirmationPace confirmation_pace(const BoardScenario& scenario, const Cluster& cluster,
+                                   const Plan& plan, const SpreadOutcome& expected) {
+  const Seconds time = Seconds{frames_of(scenario, expected) / expected.throughput} +
+                       (cold_frames(plan, cluster) + kFramesAlone) * expected.alone;
+  const Seconds limit = scenario.confirm_limit;
+  if (limit <= Seconds{0} || time <= limit) return {.speed = 1, .time = time};
+  double work = 0;
+  double most = std::ceil(time / limit);
+  for (const Machine& machine : cluster.machines) {
+    most = std::min(most, machine.slowdown / kLeastSlowdown);
+    if (machine.name != cluster.source) work += 1 / machine.slowdown;
+  }
+  const double cores = std::max(1U, std::thread::hardware_concurrency());
+  const int speed = std::max(1, static_cast<int>(std::min(most, kShareOfCores * cores / work)));
+  return {.speed = speed, .time = time / speed};
+}
+
+BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boards,
                                const LoadedPlan& plan, const Profile& profile,
-                               const SpreadOutcome& expected, const std::filesystem::path& folder) {
+                               const SpreadOutcome& expected, int speed,
+                               const std::filesystem::path& folder) {
+  const Cluster cluster = sped_up(boards, speed);
   const int in_flight = expected.in_flight;
   const int frames = frames_of(scenario, expected);
   const int cold = cold_frames(plan.plan, cluster);
@@ -150,7 +191,7 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
   const auto run_frames = [&](int count, int at_once, const char* name) {
     run.frames = count;
     run.in_flight = at_once;
-    run.patience = kPatience + 2 * count * expected.alone;
+    run.patience = kPatience + 2 * count * expected.alone / speed;
     const Trace trace = machines.run(run, folder / name);
     check_answers(trace, count);
     return trace;
@@ -162,10 +203,11 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& clu
       play_frames(plan.plan, cluster, profile, frames, in_flight, /*record_spans=*/true);
   BoardConfirmation result{
       .played = measured(played, in_flight,
-                         play_frames(plan.plan, cluster, profile, frames_alone, 1), cold),
-      .real = measured(full, in_flight, alone, cold),
+                         play_frames(plan.plan, cluster, profile, frames_alone, 1), cold, speed),
+      .real = measured(full, in_flight, alone, cold, speed),
       .fullest = {},
-      .disturbance = disturbance_between(played, full)};
+      .disturbance = disturbance_between(played, full),
+      .speed = speed};
   note_fullest(
       result, cluster, machines,
       [&, costs = costs_of(plan.plan, cluster.source, profile)](const Machine& board) {

@@ -21,7 +21,7 @@ struct BoardMeasurement {
   double memory = 0;
 };
 
-// The same frames twice.
+// The same frames twice, in the boards' time.
 struct BoardConfirmation {
   // In virtual time.
   BoardMeasurement played;
@@ -32,22 +32,37 @@ struct BoardConfirmation {
   // What spoils the comparison: a part that took much longer or shorter than when it was measured,
   // because this machine had other work then or now; "" where nothing does.
   std::string disturbance;
+  // Machines and network were emulated so many times as fast, and all times multiplied by it.
+  int speed = 1;
 };
 
 // Of two traces of a plan: the part whose runs differ by more than a seventh, and most. Runs of
 // less than 10 ms are not looked at.
 std::string disturbance_between(const Trace& played, const Trace& real);
 
-// How long the real frames take if they take what is expected, without starting and deploying.
-Seconds confirmation_time(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
-                          const SpreadOutcome& expected);
+// Machines, their swap and what lies between them so many times as fast: whatever runs on them takes
+// that part of its time. Recorded links are left as they are.
+Cluster sped_up(Cluster cluster, double speed);
+
+// How the real frames are run so that they end in time.
+struct ConfirmationPace {
+  int speed = 1;
+  // If they take what is expected, without starting and deploying.
+  Seconds time{0};
+};
+
+// As few times as fast as `confirm_limit` allows (1 without a limit), but no faster than this
+// machine can emulate all boards at once: then `time` is longer than the limit.
+ConfirmationPace confirmation_pace(const BoardScenario& scenario, const Cluster& cluster,
+                                   const Plan& plan, const SpreadOutcome& expected);
 
 // Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
-// processes of this machine. Programs' output, plan, cluster file and traces stay in `folder`.
-// Throws what LabMachines throws, and Error{kUnavailable} if a frame was not answered by the plan's
-// machines.
+// processes of this machine, so many times as fast. Programs' output, plan, cluster file and traces
+// stay in `folder`. Throws what LabMachines throws, and Error{kUnavailable} if a frame was not
+// answered by the plan's machines.
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const Profile& profile,
-                               const SpreadOutcome& expected, const std::filesystem::path& folder);
+                               const SpreadOutcome& expected, int speed,
+                               const std::filesystem::path& folder);
 
 }  // namespace isthmus

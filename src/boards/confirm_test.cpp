@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "plan/tiny_plans.h"
+#include "plan/working_set.h"
+
 namespace isthmus {
 namespace {
 
@@ -26,6 +29,55 @@ TEST(Disturbance, IsThePartThatTookMuchLongerThanMeasured) {
 
 TEST(Disturbance, IsNotSeenInShortRuns) {
   EXPECT_EQ(disturbance_between(trace_of(0.001, 2), trace_of(0.002, 2)), "");
+}
+
+// Two boards, of which the second swaps, behind a slow network.
+TinyPlans two_boards() {
+  TinyPlans tiny;
+  tiny.machine("camera", 100);
+  tiny.machine("pi1", 100);
+  tiny.machine("pi2", 100);
+  tiny.network(1e6, 0.003);
+  tiny.chain({"pi1", "pi2"}, {0.01, 0.02}, 10'000);
+  tiny.profile.parts["part1"].weight_bytes = 30'000'000;
+  tiny.cluster.machines[2].memory = kRuntimeBytes + 10'000'000;
+  tiny.cluster.machines[2].swap_bandwidth = 20e6;
+  return tiny;
+}
+
+TEST(SpedUp, TakesThatPartOfAllTimes) {
+  const TinyPlans tiny = two_boards();
+  const auto play = [&](const Cluster& cluster) {
+    return play_spread(tiny.plan, cluster, tiny.profile, 200);
+  };
+  const SpreadOutcome slow = play(tiny.cluster);
+  const SpreadOutcome fast = play(sped_up(tiny.cluster, 5));
+  // 1 s of swapping and 2 s of work.
+  EXPECT_NEAR(slow.throughput, 1 / 3.0, 0.01);
+  EXPECT_NEAR(fast.throughput / slow.throughput, 5, 1e-6);
+  EXPECT_NEAR(slow.alone / fast.alone, 5, 1e-6);
+  EXPECT_NEAR(slow.latency_p95 / fast.latency_p95, 5, 1e-6);
+}
+
+TEST(ConfirmationPace, IsAsFastAsTheLimitAsks) {
+  const TinyPlans tiny = two_boards();
+  const SpreadOutcome expected{
+      .throughput = 0.5, .alone = Seconds{4}, .in_flight = 6};
+  BoardScenario scenario;
+  scenario.confirm_frames = 10;
+  // 18 frames fill the plan three times; one alone is not counted, three are.
+  const Seconds time = Seconds{18 / 0.5 + 4 * 4.0};
+  const auto pace = [&](double limit) {
+    scenario.confirm_limit = Seconds{limit};
+    return confirmation_pace(scenario, tiny.cluster, tiny.plan, expected);
+  };
+  for (const auto& [limit, speed] : {std::pair(0.0, 1), {60.0, 1}, {51.0, 2}, {18.0, 3}}) {
+    EXPECT_EQ(pace(limit).speed, speed) << limit;
+    EXPECT_NEAR(pace(limit).time.count(), time.count() / speed, 1e-9) << limit;
+  }
+  // No faster than this machine is.
+  EXPECT_LE(pace(0.001).speed, 25);
+  EXPECT_GT(pace(0.001).time, Seconds{0.001});
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ Json to_json(const BoardRow& row) {
     json["played"] = to_json(row.confirmed->played);
     if (!row.confirmed->fullest.empty()) json["fullest"] = row.confirmed->fullest;
     if (!row.confirmed->disturbance.empty()) json["disturbance"] = row.confirmed->disturbance;
+    if (row.confirmed->speed != 1) json["speed"] = row.confirmed->speed;
   }
   return json;
 }
@@ -101,7 +102,8 @@ BoardRow row_from_json(Fields fields) {
       row.confirmed = BoardConfirmation{.played = measurement_from_json(fields.object("played")),
                                         .real = measurement_from_json(fields.object("real")),
                                         .fullest = fields.string("fullest", ""),
-                                        .disturbance = fields.string("disturbance", "")};
+                                        .disturbance = fields.string("disturbance", ""),
+                                        .speed = static_cast<int>(fields.integer("speed", 1))};
   }
   fields.finish();
   return row;

@@ -249,21 +249,26 @@ class BoardCase {
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
-    const Seconds time = confirmation_time(scenario_, cluster_, result.plan.plan, result.outcome);
+    const auto [speed, time] =
+        confirmation_pace(scenario_, cluster_, result.plan.plan, result.outcome);
     if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
-      row.real_failure = fmt::format("{}it would take {}, more than confirm_seconds allow", kNotRun,
-                                     format_seconds(time.count()));
+      row.real_failure =
+          fmt::format("{}it would take {} even at {} times the boards' speed, more than "
+                      "confirm_seconds allow",
+                      kNotRun, format_seconds(time.count()), speed);
       return;
     }
-    options_.say(
-        fmt::format("{} on {} boards, {}: real frames", network_.name, boards_, row.method));
+    options_.say(fmt::format("{} on {} boards, {}: real frames{}", network_.name, boards_,
+                             row.method,
+                             speed > 1 ? fmt::format(", {} times as fast", speed) : ""));
     const auto folder = options_.folder / "real" /
                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
     try {
       // Anew, just before: the speed of a shared machine is not that of an hour ago.
       Profile now;
       NetworkMeasurement(network_.graph, now, scenario_.runs).plan(result.plan);
-      row.confirmed = confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, folder);
+      row.confirmed =
+          confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, speed, folder);
       check_memory(row);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;

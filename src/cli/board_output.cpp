@@ -41,6 +41,10 @@ void add_agreements(const BoardRow& row, std::vector<Cell>& cells) {
        {&BoardMeasurement::throughput, &BoardMeasurement::p50_ms, &BoardMeasurement::p95_ms,
         &BoardMeasurement::alone_ms, &BoardMeasurement::memory})
     cells.push_back(agreement(confirmed.real.*member, confirmed.played.*member));
+  if (row.confirmed)
+    cells.emplace_back(static_cast<double>(confirmed.speed));
+  else
+    cells.emplace_back(std::monostate{});
 }
 
 Table table_of(const BoardResults& results, const std::string& network) {
@@ -60,7 +64,8 @@ Table table_of(const BoardResults& results, const std::string& network) {
                           {.title = "p50"},
                           {.title = "p95"},
                           {.title = "one frame"},
-                          {.title = "memory, expected/real"}}};
+                          {.title = "memory, expected/real"},
+                          {.title = "emulated so many times as fast"}}};
   int boards = 0;
   for (const BoardRow& row : results.rows) {
     if (row.model != network) continue;

@@ -52,6 +52,7 @@ struct Machine {
   // The preset's where the file gives none.
   PowerModel power;
 
+  bool is_emulated() const { return slowdown > 1; }
   // Whether it cannot take more than its memory, or takes more and pays for it.
   bool has_hard_limit() const { return memory > 0 && swap_bandwidth <= 0; }
   bool swaps() const { return memory > 0 && swap_bandwidth > 0; }

@@ -83,12 +83,18 @@ class EdgeCosts {
   std::unordered_map<std::string_view, const PlacedPart*> parts_;
 };
 
-double working_bytes(const PartProfile& part) {
-  return static_cast<double>(part.weight_bytes + part.peak_bytes);
-}
-
 bool runs_on(const PlacedPart& part, const Machine& machine) {
   return std::ranges::find(part.machines, machine.name) != part.machines.end();
+}
+
+// Of the parts that a machine has, in the plan's order.
+std::vector<PartMemory> part_memory(const Plan& plan, const PlanCosts& costs,
+                                    const Machine& machine) {
+  std::vector<PartMemory> parts;
+  for (std::size_t i = 0; i < plan.parts.size(); ++i)
+    if (runs_on(plan.parts[i], machine))
+      parts.push_back({costs.parts[i].weight_bytes, costs.parts[i].peak_bytes});
+  return parts;
 }
 
 }  // namespace
@@ -106,14 +112,7 @@ PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& p
 }
 
 std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine) {
-  std::int64_t weights = 0;
-  std::int64_t peak = 0;
-  for (std::size_t i = 0; i < plan.parts.size(); ++i) {
-    if (!runs_on(plan.parts[i], machine)) continue;
-    weights += costs.parts[i].weight_bytes;
-    peak = std::max(peak, costs.parts[i].peak_bytes);
-  }
-  return weights + machine.cores * peak + kRuntimeBytes;
+  return working_set(part_memory(plan, costs, machine), machine.cores);
 }
 
 PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs) {
@@ -150,13 +149,12 @@ Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine) {
   const Seconds time = machine.slowdown * costs.parts[part].median;
   if (!machine.swaps()) return time;
-  const std::int64_t excess = working_set(plan, costs, machine) - machine.memory;
-  if (excess <= 0) return time;
-  double all = 0;
-  for (std::size_t i = 0; i < plan.parts.size(); ++i)
-    if (runs_on(plan.parts[i], machine)) all += working_bytes(costs.parts[i]);
-  const double share = all > 0 ? working_bytes(costs.parts[part]) / all : 1;
-  return time + Seconds{share * static_cast<double>(excess) / machine.swap_bandwidth};
+  const auto before = plan.parts.begin() + static_cast<std::ptrdiff_t>(part);
+  const auto place = std::count_if(plan.parts.begin(), before, [&](const PlacedPart& other) {
+    return runs_on(other, machine);
+  });
+  return time + swap_times(part_memory(plan, costs, machine),
+                           machine)[static_cast<std::size_t>(place)];
 }
 
 Seconds local_time(const PlanCosts& costs, const Machine& machine) {

@@ -7,6 +7,7 @@
 #include "plan/plan.h"
 #include "plan/profile.h"
 #include "plan/room.h"
+#include "plan/working_set.h"
 
 namespace isthmus {
 
@@ -33,14 +34,10 @@ struct PlanCosts {
 // and top:K answers, whose size is known.
 PlanCosts costs_of(const Plan& plan, const std::string& source, const Profile& profile);
 
-// Bytes that an agent takes before it holds any part: assumed.
-inline constexpr std::int64_t kRuntimeBytes = 50'000'000;
-
 // Room for frames that wait, by the sizes of the plan's messages (plan/room.h).
 PlanRooms plan_rooms(const Plan& plan, const PlanCosts& costs);
 
-// What a machine works with for each frame: weights of all its parts, the largest peak of
-// activations of one (times the frames that it works on at once), and the runtime.
+// Of the parts that the plan has on the machine.
 std::int64_t working_set(const Plan& plan, const PlanCosts& costs, const Machine& machine);
 
 // The most that it takes: that, and the room for frames that wait. `seen`: what is known to wait
@@ -53,9 +50,8 @@ std::int64_t memory_footprint(const Plan& plan, const PlanCosts& costs, const Ma
 std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& costs,
                                           const Cluster& cluster, const WaitingBytes& seen = {});
 
-// What one run of a part takes on a machine: its measured time as often as the machine is slower
-// and, where the machine swaps, this part's share of (working set - memory) / swap_bandwidth (facts
-// on paper 4: a machine whose memory is exceeded pays that for each inference).
+// What one run of a part takes on a machine that has it: its measured time as often as the machine
+// is slower, and what swapping adds (swap_times).
 Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine);
 

@@ -174,6 +174,20 @@ std::map<std::string, EdgeTensor> output_tensors(const std::string& name, const 
   return result;
 }
 
+// Swapping is the machine's that is emulated: a real one does it by itself.
+void add_swapping(Deployment& deployment, const Machine& as) {
+  if (!as.is_emulated()) return;
+  std::vector<DeployedPart*> held;
+  std::vector<PartMemory> memory;
+  for (DeployedPart& part : deployment.parts) {
+    if (!part.held) continue;
+    held.push_back(&part);
+    memory.push_back(part.held->memory);
+  }
+  const std::vector<Seconds> times = swap_times(memory, as);
+  for (std::size_t i = 0; i < held.size(); ++i) held[i]->swap = times[i];
+}
+
 }  // namespace
 
 bool carries_image(const PlanEdge& edge, const PlanInput& input) {
@@ -233,6 +247,7 @@ std::shared_ptr<const Deployment> make_deployment(DeploymentSpec spec) {
   check_inputs(*deployment);
   add_rooms(*deployment);
   add_gates(*deployment);
+  add_swapping(*deployment, spec.as);
   return deployment;
 }
 

@@ -13,7 +13,9 @@
 #include "codec/normalise.h"
 #include "core/clock.h"
 #include "engine/engine.h"
+#include "plan/cluster.h"
 #include "plan/plan.h"
+#include "plan/working_set.h"
 #include "serve/least_run.h"
 #include "serve/part_meter.h"
 
@@ -38,7 +40,7 @@ struct HeldPart {
   std::string name;
   std::string hash;
   std::unique_ptr<Engine> engine;
-  std::int64_t weight_bytes = 0;
+  PartMemory memory;
   // Frames that one run may take; 1 until a second source feeds the part and its batch proves to be
   // free.
   std::atomic<int> max_batch = 1;
@@ -98,6 +100,8 @@ struct DeployedPart {
   // Only where this machine runs the part.
   std::shared_ptr<HeldPart> held;
   std::shared_ptr<PartMeter> meter;
+  // What swapping adds to each run, where this machine is emulated as one that swaps.
+  Seconds swap{0};
   std::vector<DeployedGate> gates;
 };
 
@@ -137,6 +141,8 @@ struct DeploymentSpec {
   std::function<Payload(const std::string& hash)> table;
   // The parts that this machine runs, by name.
   std::map<std::string, std::shared_ptr<HeldPart>> held;
+  // What this machine is emulated as.
+  Machine as;
 };
 
 // Throws Error{kInvalid} naming the part, edge or tensor that does not fit the others.

@@ -59,9 +59,9 @@ Holdback::Holdback(Clock& clock, const Emulation& emulation, Seconds spent)
       due_((emulation.slowdown - 1) * spent) {}
 
 WireSpan Holdback::step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
-                        std::optional<Seconds> cost) {
+                        std::optional<Seconds> cost, Seconds swap) {
   if (emulation_.is_slowed()) {
-    due_ += emulation_.slowdown * cost.value_or(thread_cpu_time() - cpu_);
+    due_ += swap + emulation_.slowdown * cost.value_or(thread_cpu_time() - cpu_);
     clock_.sleep_until(begin_ + due_);
     // Waiting takes some, too, but not on the emulated machine.
     cpu_ = thread_cpu_time();

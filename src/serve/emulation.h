@@ -33,8 +33,9 @@ class Holdback {
   Holdback(Clock& clock, const Emulation& emulation, Seconds spent);
 
   // Ends a step and reports it. Where its `cost` is known that is multiplied, else its CPU time.
+  // `swap`: what swapping adds on the emulated machine.
   WireSpan step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
-                std::optional<Seconds> cost = std::nullopt);
+                std::optional<Seconds> cost = std::nullopt, Seconds swap = Seconds{0});
 
  private:
   Clock& clock_;

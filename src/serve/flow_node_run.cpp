@@ -143,7 +143,8 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
     cost = held.least_run.of(inputs.size());
   }
   if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());
-  const WireSpan span = time.step(SpanKind::kRun, deployment.self, jobs[0].part, cost);
+  const WireSpan span = time.step(SpanKind::kRun, deployment.self, jobs[0].part, cost,
+                                  deployment.parts[jobs[0].part].swap);
   for (Job& job : jobs) {
     WireSpan own = span;
     own.machine = job.deployment->self;

@@ -34,7 +34,8 @@ class Adder final : public Engine {
 
 // left and right (on other machines) -> merge (here) -> tail (on another), with an exit at the
 // merge.
-std::shared_ptr<const Deployment> merge_deployment(std::optional<Seconds> wait_for_b, bool gated) {
+std::shared_ptr<const Deployment> merge_deployment(std::optional<Seconds> wait_for_b, bool gated,
+                                                   const Machine& as = {}) {
   Plan plan;
   plan.name = "merge";
   plan.parts = {{.name = "left", .machines = {"left"}},
@@ -55,13 +56,15 @@ std::shared_ptr<const Deployment> merge_deployment(std::optional<Seconds> wait_f
   auto held = std::make_shared<HeldPart>();
   held->name = "merge";
   held->engine = std::make_unique<Adder>();
+  held->memory = {.weight_bytes = 30'000'000};
   DeploymentSpec spec{.id = {1, 1},
                       .plan = plan,
                       .machines = {"camera", "left", "right", "here", "next"},
                       .self = "here",
                       .source = "camera",
                       .edges = std::vector<EdgeTensor>(plan.edges.size(), {DType::kF32, {1, 1}}),
-                      .held = {{"merge", held}}};
+                      .held = {{"merge", held}},
+                      .as = as};
   return make_deployment(std::move(spec));
 }
 
@@ -86,6 +89,28 @@ TEST(FlowNode, KnowsWhatAnEmulatedMachinePaysBeforeItsFirstFrame) {
   // From "left" to here; the source's message to "left" is none of this machine's.
   EXPECT_TRUE(deployment->edges[2].cost->decode);
   EXPECT_FALSE(deployment->edges[0].cost->decode);
+}
+
+// 20 MB more than it has.
+TEST(FlowNode, PaysForSwappingWhereItIsEmulated) {
+  Machine board{
+      .slowdown = 10, .memory = kRuntimeBytes + 10'000'000, .swap_bandwidth = 100e6};
+  const auto deployment = merge_deployment(std::nullopt, /*gated=*/false, board);
+  EXPECT_NEAR(deployment->parts[2].swap.count(), 0.2, 1e-9);
+  ManualClock clock;
+  FakeHops hops;
+  FlowNode node({.emulation = {.slowdown = 10, .weights_from_memory = true}}, hops, clock);
+  node.deploy(deployment);
+  const auto from = std::make_shared<FakeReturn>(false);
+  for (const std::uint16_t edge : {2, 3})
+    node.receive({.message = number(1, edge, 7), .tensor = {}, .trailer = {}}, from);
+  ASSERT_TRUE(eventually([&] { return !hops.sent().empty(); }));
+  const double waited = clock.now().count();
+  EXPECT_GT(waited, 0.2);
+  EXPECT_LT(waited, 0.25);
+  // A real board swaps by itself.
+  board.slowdown = 1;
+  EXPECT_EQ(merge_deployment(std::nullopt, false, board)->parts[2].swap.count(), 0);
 }
 
 TEST(FlowNode, RunsNothingForItselfOnAMachineThatIsNotEmulated) {

@@ -56,7 +56,7 @@ std::map<std::string, std::shared_ptr<HeldPart>> hold_own(const LoadedPlan& plan
     const PartBundle& bundle = bundles.of(plan, part);
     held[part.name] = parts.hold(
         part.name, bundle.hash, [&](const std::string& hash) { return find_blob(bundle, hash); },
-        self.memory);
+        self.has_hard_limit() ? self.memory : 0);
   }
   return held;
 }
@@ -73,7 +73,8 @@ std::shared_ptr<const Deployment> own_deployment(const GenerationSpec& spec, con
                           .source = self.name,
                           .edges = edges,
                           .table = [&](const std::string& hash) { return table_of(plan, hash); },
-                          .held = hold_own(plan, self, bundles, parts)});
+                          .held = hold_own(plan, self, bundles, parts),
+                          .as = self});
 }
 
 void add_peers(v1::DeployRequest& request, const GenerationSpec& spec,
@@ -118,7 +119,11 @@ void add_machines(Generation& generation, const GenerationSpec& spec, const Load
     request.set_slowdown(machine.slowdown);
     request.set_weights_from_memory(machine.weights_from_memory);
     request.set_cores(static_cast<std::uint32_t>(std::max(1, machine.cores)));
-    request.set_memory(machine.memory);
+    // A real machine swaps by itself.
+    if (machine.is_emulated() || !machine.swaps()) {
+      request.set_memory(machine.memory);
+      request.set_swap_bandwidth(machine.swap_bandwidth);
+    }
     request.set_seed(spec.seed);
     request.set_source_machine(spec.cluster.source);
     for (const std::string& name : machine_names(spec.cluster)) request.add_machines(name);

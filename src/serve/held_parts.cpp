@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/heap.h"
 #include "core/text.h"
+#include "graph/cost.h"
 
 namespace isthmus {
 namespace {
@@ -57,7 +58,7 @@ std::shared_ptr<HeldPart> HeldParts::find(const std::string& hash) const {
 std::int64_t HeldParts::weight_bytes_locked() const {
   std::int64_t bytes = 0;
   for (const auto& [hash, weak] : parts_)
-    if (const auto part = weak.lock()) bytes += part->weight_bytes;
+    if (const auto part = weak.lock()) bytes += part->memory.weight_bytes;
   return bytes;
 }
 
@@ -88,7 +89,7 @@ std::shared_ptr<HeldPart> HeldParts::hold(const std::string& name, const std::st
   auto part = std::make_shared<HeldPart>();
   part->name = name;
   part->hash = hash;
-  part->weight_bytes = needed;
+  part->memory = {.weight_bytes = needed, .peak_bytes = cost_of(graph).peak_bytes};
   part->engine = make_engine(
       graph, {.threads = 1, .memory_limit = limit > 0 ? limit - taken : 0, .patience = kPatience});
   parts_[hash] = part;

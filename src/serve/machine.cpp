@@ -166,7 +166,12 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
                       .plan = plan_from_json(parse_document(request.plan(), "plan"), "plan"),
                       .machines = {request.machines().begin(), request.machines().end()},
                       .self = request.machine(),
-                      .source = request.source_machine()};
+                      .source = request.source_machine(),
+                      .as = {.slowdown = std::max(1.0, request.slowdown()),
+                             .cores = std::clamp(static_cast<int>(request.cores()), 1, 64),
+                             .memory = request.memory(),
+                             .swap_bandwidth = request.swap_bandwidth()}};
+  const Machine as = spec.as;
   const FindBlob find = [this](const std::string& hash) { return blobs_.get(hash); };
   spec.table = find;
   for (const v1::EdgeTensor& edge : request.edges()) spec.edges.push_back(from_wire(edge));
@@ -177,7 +182,7 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   {
     const ReleasedPages released(blobs_);
     for (const auto& [part, hash] : request.bundles())
-      spec.held[part] = parts_.hold(part, hash, find, request.memory());
+      spec.held[part] = parts_.hold(part, hash, find, as.has_hard_limit() ? as.memory : 0);
   }
   const auto deployment = make_deployment(std::move(spec));
   if (deployment->largest_message() > kMaxMessageBytes)
@@ -188,9 +193,9 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   for (const DeployedPart& part : deployment->parts)
     if (part.held) parts_.feed(part.held, deployment->id.source);
   connect_peers(request, *deployment);
-  node_.set_emulation({.slowdown = std::max(1.0, request.slowdown()),
+  node_.set_emulation({.slowdown = as.slowdown,
                        .weights_from_memory = request.weights_from_memory()});
-  node_.set_cores(std::clamp(static_cast<int>(request.cores()), 1, 64));
+  node_.set_cores(as.cores);
   node_.deploy(deployment);
   log_info("holds plan " + deployment->plan.name + " (" + std::to_string(deployment->id.epoch) +
            ") of source " + std::to_string(deployment->id.source) + " as " + request.machine());
