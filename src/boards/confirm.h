@@ -34,14 +34,16 @@ struct BoardConfirmation {
   std::string disturbance;
   // Machines and network were emulated so many times as fast, and all times multiplied by it.
   int speed = 1;
+  // The last of so many: what was disturbed is measured and run again.
+  int tries = 1;
 };
 
 // Of two traces of a plan: the part whose runs differ by more than a seventh, and most. Runs of
 // less than 10 ms are not looked at.
 std::string disturbance_between(const Trace& played, const Trace& real);
 
-// Machines, their swap and what lies between them so many times as fast: whatever runs on them takes
-// that part of its time. Recorded links are left as they are.
+// Machines, their swap and what lies between them so many times as fast: whatever runs on them
+// takes that part of its time. Recorded links are left as they are.
 Cluster sped_up(Cluster cluster, double speed);
 
 // How the real frames are run so that they end in time.

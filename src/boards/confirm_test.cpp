@@ -61,8 +61,7 @@ TEST(SpedUp, TakesThatPartOfAllTimes) {
 
 TEST(ConfirmationPace, IsAsFastAsTheLimitAsks) {
   const TinyPlans tiny = two_boards();
-  const SpreadOutcome expected{
-      .throughput = 0.5, .alone = Seconds{4}, .in_flight = 6};
+  const SpreadOutcome expected{.throughput = 0.5, .alone = Seconds{4}, .in_flight = 6};
   BoardScenario scenario;
   scenario.confirm_frames = 10;
   // 18 frames fill the plan three times; one alone is not counted, three are.

@@ -48,6 +48,7 @@ Json to_json(const BoardRow& row) {
     if (!row.confirmed->fullest.empty()) json["fullest"] = row.confirmed->fullest;
     if (!row.confirmed->disturbance.empty()) json["disturbance"] = row.confirmed->disturbance;
     if (row.confirmed->speed != 1) json["speed"] = row.confirmed->speed;
+    if (row.confirmed->tries != 1) json["tries"] = row.confirmed->tries;
   }
   return json;
 }
@@ -103,7 +104,8 @@ BoardRow row_from_json(Fields fields) {
                                         .real = measurement_from_json(fields.object("real")),
                                         .fullest = fields.string("fullest", ""),
                                         .disturbance = fields.string("disturbance", ""),
-                                        .speed = static_cast<int>(fields.integer("speed", 1))};
+                                        .speed = static_cast<int>(fields.integer("speed", 1)),
+                                        .tries = static_cast<int>(fields.integer("tries", 1))};
   }
   fields.finish();
   return row;

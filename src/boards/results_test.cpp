@@ -34,7 +34,8 @@ BoardResults example_results() {
                                       .real = {.throughput = 3, .alone_ms = 7},
                                       .fullest = "pi3",
                                       .disturbance = "conv1 took 2.00 times as long",
-                                      .speed = 4}});
+                                      .speed = 4,
+                                      .tries = 2}});
   results.rows.push_back({.model = "alexnet",
                           .boards = 2,
                           .method = "spatial",
@@ -52,6 +53,7 @@ TEST(BoardResults, AreWrittenAsPublished) {
   EXPECT_EQ(written["rows"][0]["real"]["throughput"], 3);
   EXPECT_EQ(written["rows"][0]["disturbance"], "conv1 took 2.00 times as long");
   EXPECT_EQ(written["rows"][0]["speed"], 4);
+  EXPECT_EQ(written["rows"][0]["tries"], 2);
   EXPECT_FALSE(written["rows"][1].contains("throughput"));
 }
 

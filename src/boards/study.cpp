@@ -107,6 +107,9 @@ int machines_used(const PipelinePlan& plan) {
   return static_cast<int>(used.size());
 }
 
+// Real frames of a plan whose parts took other times than just before.
+constexpr int kTries = 3;
+
 // One network on so many boards.
 class BoardCase {
  public:
@@ -252,10 +255,10 @@ class BoardCase {
     const auto [speed, time] =
         confirmation_pace(scenario_, cluster_, result.plan.plan, result.outcome);
     if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
-      row.real_failure =
-          fmt::format("{}it would take {} even at {} times the boards' speed, more than "
-                      "confirm_seconds allow",
-                      kNotRun, format_seconds(time.count()), speed);
+      row.real_failure = fmt::format(
+          "{}it would take {} even at {} times the boards' speed, more than "
+          "confirm_seconds allow",
+          kNotRun, format_seconds(time.count()), speed);
       return;
     }
     options_.say(fmt::format("{} on {} boards, {}: real frames{}", network_.name, boards_,
@@ -264,11 +267,15 @@ class BoardCase {
     const auto folder = options_.folder / "real" /
                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
     try {
-      // Anew, just before: the speed of a shared machine is not that of an hour ago.
-      Profile now;
-      NetworkMeasurement(network_.graph, now, scenario_.runs).plan(result.plan);
-      row.confirmed =
-          confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, speed, folder);
+      int tries = 0;
+      do {
+        // Anew, just before: the speed of a shared machine is not that of an hour ago.
+        Profile now;
+        NetworkMeasurement(network_.graph, now, scenario_.runs).plan(result.plan);
+        row.confirmed =
+            confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, speed, folder);
+        row.confirmed->tries = ++tries;
+      } while (!row.confirmed->disturbance.empty() && tries < kTries);
       check_memory(row);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;

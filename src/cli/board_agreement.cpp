@@ -85,9 +85,10 @@ Table agreement_table(const std::vector<NamedResults>& experiments) {
     all.insert(all.end(), rows.begin(), rows.end());
   }
   if (hastened > 0)
-    table.notes.push_back(fmt::format(
-        "{} plans on boards and a network that were emulated up to {} times as fast (confirm_seconds)",
-        hastened, fastest));
+    table.notes.push_back(
+        fmt::format("{} plans on boards and a network that were emulated up to {} times as fast "
+                    "(confirm_seconds)",
+                    hastened, fastest));
   table.rows.push_back(row_of("all", all));
   table.rows.back().begins_group = true;
   return table;

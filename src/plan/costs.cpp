@@ -150,11 +150,10 @@ Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
   const Seconds time = machine.slowdown * costs.parts[part].median;
   if (!machine.swaps()) return time;
   const auto before = plan.parts.begin() + static_cast<std::ptrdiff_t>(part);
-  const auto place = std::count_if(plan.parts.begin(), before, [&](const PlacedPart& other) {
-    return runs_on(other, machine);
-  });
-  return time + swap_times(part_memory(plan, costs, machine),
-                           machine)[static_cast<std::size_t>(place)];
+  const auto place = std::count_if(
+      plan.parts.begin(), before, [&](const PlacedPart& other) { return runs_on(other, machine); });
+  return time +
+         swap_times(part_memory(plan, costs, machine), machine)[static_cast<std::size_t>(place)];
 }
 
 Seconds local_time(const PlanCosts& costs, const Machine& machine) {

@@ -93,8 +93,7 @@ TEST(FlowNode, KnowsWhatAnEmulatedMachinePaysBeforeItsFirstFrame) {
 
 // 20 MB more than it has.
 TEST(FlowNode, PaysForSwappingWhereItIsEmulated) {
-  Machine board{
-      .slowdown = 10, .memory = kRuntimeBytes + 10'000'000, .swap_bandwidth = 100e6};
+  Machine board{.slowdown = 10, .memory = kRuntimeBytes + 10'000'000, .swap_bandwidth = 100e6};
   const auto deployment = merge_deployment(std::nullopt, /*gated=*/false, board);
   EXPECT_NEAR(deployment->parts[2].swap.count(), 0.2, 1e-9);
   ManualClock clock;

@@ -193,8 +193,8 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   for (const DeployedPart& part : deployment->parts)
     if (part.held) parts_.feed(part.held, deployment->id.source);
   connect_peers(request, *deployment);
-  node_.set_emulation({.slowdown = as.slowdown,
-                       .weights_from_memory = request.weights_from_memory()});
+  node_.set_emulation(
+      {.slowdown = as.slowdown, .weights_from_memory = request.weights_from_memory()});
   node_.set_cores(as.cores);
   node_.deploy(deployment);
   log_info("holds plan " + deployment->plan.name + " (" + std::to_string(deployment->id.epoch) +
