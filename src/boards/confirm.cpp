@@ -154,12 +154,12 @@ Cluster sped_up(Cluster cluster, double speed) {
   return cluster;
 }
 
-ConfirmationPace confirmation_pace(const BoardScenario& scenario, const Cluster& cluster,
-                                   const Plan& plan, const SpreadOutcome& expected) {
+int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
+                       const SpreadOutcome& expected) {
   const Seconds time = Seconds{frames_of(scenario, expected) / expected.throughput} +
                        (cold_frames(plan, cluster) + kFramesAlone) * expected.alone;
   const Seconds limit = scenario.confirm_limit;
-  if (limit <= Seconds{0} || time <= limit) return {.speed = 1, .time = time};
+  if (limit <= Seconds{0} || time <= limit) return 1;
   double work = 0;
   double most = std::ceil(time / limit);
   for (const Machine& machine : cluster.machines) {
@@ -167,8 +167,7 @@ ConfirmationPace confirmation_pace(const BoardScenario& scenario, const Cluster&
     if (machine.name != cluster.source) work += 1 / machine.slowdown;
   }
   const double cores = std::max(1U, std::thread::hardware_concurrency());
-  const int speed = std::max(1, static_cast<int>(std::min(most, kShareOfCores * cores / work)));
-  return {.speed = speed, .time = time / speed};
+  return std::max(1, static_cast<int>(std::min(most, kShareOfCores * cores / work)));
 }
 
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boards,

@@ -46,17 +46,11 @@ std::string disturbance_between(const Trace& played, const Trace& real);
 // takes that part of its time. Recorded links are left as they are.
 Cluster sped_up(Cluster cluster, double speed);
 
-// How the real frames are run so that they end in time.
-struct ConfirmationPace {
-  int speed = 1;
-  // If they take what is expected, without starting and deploying.
-  Seconds time{0};
-};
-
-// As few times as fast as `confirm_limit` allows (1 without a limit), but no faster than this
-// machine can emulate all boards at once: then `time` is longer than the limit.
-ConfirmationPace confirmation_pace(const BoardScenario& scenario, const Cluster& cluster,
-                                   const Plan& plan, const SpreadOutcome& expected);
+// How many times as fast machines and network are emulated for the real frames to end within
+// `confirm_limit`, starting and deploying aside; 1 without a limit. But no faster than this machine
+// can emulate all boards at once: they take longer then.
+int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
+                       const SpreadOutcome& expected);
 
 // Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
 // processes of this machine, so many times as fast. Programs' output, plan, cluster file and traces

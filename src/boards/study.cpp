@@ -252,15 +252,7 @@ class BoardCase {
   }
 
   void confirm(BoardRow& row, const SpreadResult& result) const {
-    const auto [speed, time] =
-        confirmation_pace(scenario_, cluster_, result.plan.plan, result.outcome);
-    if (scenario_.confirm_limit > Seconds{0} && time > scenario_.confirm_limit) {
-      row.real_failure = fmt::format(
-          "{}it would take {} even at {} times the boards' speed, more than "
-          "confirm_seconds allow",
-          kNotRun, format_seconds(time.count()), speed);
-      return;
-    }
+    const int speed = confirmation_speed(scenario_, cluster_, result.plan.plan, result.outcome);
     options_.say(fmt::format("{} on {} boards, {}: real frames{}", network_.name, boards_,
                              row.method,
                              speed > 1 ? fmt::format(", {} times as fast", speed) : ""));
@@ -313,9 +305,7 @@ const BoardRow* BoardResults::find(const std::string& model, int boards, const s
   return nullptr;
 }
 
-bool is_settled(const BoardRow& row) {
-  return row.real_failure.empty() || row.confirmed || row.real_failure.starts_with(kNotRun);
-}
+bool is_settled(const BoardRow& row) { return row.real_failure.empty() || row.confirmed; }
 
 BoardResults run_boards(const BoardScenario& scenario, const LabOptions& options,
                         const BoardResults& before) {

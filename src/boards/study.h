@@ -51,10 +51,9 @@ struct BoardRow {
   std::optional<double> answer_difference;
   // On processes, and the same frames in virtual time.
   std::optional<BoardConfirmation> confirmed;
-  // Why it was not, where it should have been; kNotRun and why it was left out.
+  // Why it was not, where it should have been.
   std::string real_failure;
 };
-inline constexpr std::string_view kNotRun = "not run: ";
 // Whether playing the row again would give nothing new.
 bool is_settled(const BoardRow& row);
 
