@@ -27,9 +27,10 @@ constexpr int kFramesAlone = 3;
 // Of this machine's cores, for the work of all boards if none ever waits: in the mean, so that they
 // seldom want it at the same time.
 constexpr double kShareOfCores = 0.25;
-// An emulated machine holds back what a part takes at least only if it is slower than that
-// (Emulation::takes_least).
-constexpr double kLeastSlowdown = 4;
+// An emulated machine is held back to so many times the least that a part takes, which hides what a
+// run takes more only while that is less: cold caches five times, fresh memory more. With 7 single
+// convolutions were seen to take up to twice their time.
+constexpr double kLeastSlowdown = 15;
 
 // As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
@@ -160,11 +161,17 @@ int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, co
                        (cold_frames(plan, cluster) + kFramesAlone) * expected.alone;
   const Seconds limit = scenario.confirm_limit;
   if (limit <= Seconds{0} || time <= limit) return 1;
+  if (std::ranges::any_of(cluster.networks, [](const ClusterNetwork& network) {
+        return network.link.trace != nullptr;
+      }))
+    return 1;
   double work = 0;
   double most = std::ceil(time / limit);
-  for (const Machine& machine : cluster.machines) {
-    most = std::min(most, machine.slowdown / kLeastSlowdown);
-    if (machine.name != cluster.source) work += 1 / machine.slowdown;
+  most = std::min(most, cluster.machine(cluster.source).slowdown / kLeastSlowdown);
+  for (const std::string& name : machines_of(plan)) {
+    const double slowdown = cluster.machine(name).slowdown;
+    most = std::min(most, slowdown / kLeastSlowdown);
+    if (name != cluster.source) work += 1 / slowdown;
   }
   const double cores = std::max(1U, std::thread::hardware_concurrency());
   return std::max(1, static_cast<int>(std::min(most, kShareOfCores * cores / work)));

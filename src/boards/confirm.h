@@ -34,7 +34,7 @@ struct BoardConfirmation {
   std::string disturbance;
   // Machines and network were emulated so many times as fast, and all times multiplied by it.
   int speed = 1;
-  // The last of so many: what was disturbed is measured and run again.
+  // The last of so many: what was disturbed is measured and run once more.
   int tries = 1;
 };
 
@@ -47,8 +47,9 @@ std::string disturbance_between(const Trace& played, const Trace& real);
 Cluster sped_up(Cluster cluster, double speed);
 
 // How many times as fast machines and network are emulated for the real frames to end within
-// `confirm_limit`, starting and deploying aside; 1 without a limit. But no faster than this machine
-// can emulate all boards at once: they take longer then.
+// `confirm_limit`, starting and deploying aside; 1 without a limit, and on recorded links. But no
+// faster than this machine can emulate the plan's boards at once, and than leaves each of them and
+// the source many times slower than this machine: they take longer then.
 int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, const Plan& plan,
                        const SpreadOutcome& expected);
 

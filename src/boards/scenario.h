@@ -44,7 +44,7 @@ struct BoardScenario {
   std::vector<std::string> confirm;
   std::vector<int> confirm_counts;
   // Where that would take longer boards and network are emulated as many times as fast, as far as
-  // this machine can. 0: however long it takes.
+  // this machine can (confirmation_speed). 0: however long it takes.
   Seconds confirm_limit{0};
   // What they and the comparison with the whole are made on: images of this set, or clips of them
   // with every `clip_stride`-th; a network that takes neither gets random tensors.

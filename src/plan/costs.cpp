@@ -1,7 +1,9 @@
 #include "plan/costs.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 
 #include "codec/codec.h"
@@ -147,6 +149,7 @@ std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& cos
 
 Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine) {
+  assert(runs_on(plan.parts[part], machine));
   const Seconds time = machine.slowdown * costs.parts[part].median;
   if (!machine.swaps()) return time;
   const auto before = plan.parts.begin() + static_cast<std::ptrdiff_t>(part);
@@ -160,8 +163,13 @@ Seconds local_time(const PlanCosts& costs, const Machine& machine) {
   Seconds time{0};
   // One tensor serves all input edges.
   for (const EdgeCost& edge : costs.edges) time = std::max(time, machine.slowdown * edge.normalise);
-  for (const PartProfile& part : costs.parts) time += machine.slowdown * part.median;
-  return time;
+  std::vector<PartMemory> memory;
+  for (const PartProfile& part : costs.parts) {
+    time += machine.slowdown * part.median;
+    memory.push_back({part.weight_bytes, part.peak_bytes});
+  }
+  const std::vector<Seconds> swapping = swap_times(memory, machine);
+  return std::accumulate(swapping.begin(), swapping.end(), time);
 }
 
 }  // namespace isthmus

@@ -55,7 +55,8 @@ std::optional<std::string> memory_problem(const Plan& plan, const PlanCosts& cos
 Seconds run_time(const Plan& plan, const PlanCosts& costs, std::size_t part,
                  const Machine& machine);
 
-// All parts one after the other on one machine, normalising included: the local answer.
+// All parts one after the other on one machine, normalising and swapping included: the local
+// answer.
 Seconds local_time(const PlanCosts& costs, const Machine& machine);
 
 }  // namespace isthmus

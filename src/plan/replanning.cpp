@@ -74,8 +74,10 @@ Cluster with_measured_speeds(Cluster cluster, const Plan& plan, const PlanCosts&
       const auto part = parts->second.find(plan.parts[i].name);
       if (part == parts->second.end()) continue;
       const auto runs = static_cast<double>(part->second.runs);
-      expected += runs * run_time(plan, costs, i, machine);
-      taken += runs * part->second.mean;
+      // Swapping takes what it takes, however fast the machine is.
+      const Seconds work = machine.slowdown * costs.parts[i].median;
+      expected += runs * work;
+      taken += runs * (part->second.mean - (run_time(plan, costs, i, machine) - work));
     }
     if (expected <= Seconds{0} || taken <= Seconds{0}) continue;
     double ratio = taken / expected;

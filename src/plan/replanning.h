@@ -59,9 +59,10 @@ std::map<std::string, double> waiting_frames(const Statistics& statistics);
 bool is_worth_replanning(const MachineLoad& now, const MachineLoad& asked, double threshold);
 
 // The cluster with machines as fast as they were measured to be: what the engine took of all runs
-// on a machine, over what `costs` say. Machines that ran nothing of the plan stay as they are.
-// Changes are rounded to a power of 1 + `step`, where that is not 0: runs waver while frames flow,
-// and machines that are alike should stay so for a planner.
+// on a machine, over what `costs` say, swapping aside. Machines that ran nothing of the plan stay
+// as they are, and those that took less than their swapping should. Changes are rounded to a power
+// of 1 + `step`, where that is not 0: runs waver while frames flow, and machines that are alike
+// should stay so for a planner.
 Cluster with_measured_speeds(Cluster cluster, const Plan& plan, const PlanCosts& costs,
                              const Statistics& measured, double step);
 

@@ -116,6 +116,19 @@ TEST(WithMeasuredSpeeds, ScalesASlowdownByWhatThePartsTook) {
   EXPECT_EQ(now.machine("camera").slowdown, 1) << "it ran nothing";
 }
 
+TEST(WithMeasuredSpeeds, LeavesSwappingAside) {
+  TinyPlans tiny = three_boards();
+  tiny.profile.parts["part0"].weight_bytes = 30'000'000;
+  Machine& board = tiny.cluster.machines[1];
+  board.slowdown = 10;
+  board.memory = kRuntimeBytes + 10'000'000;
+  board.swap_bandwidth = 20e6;
+  // A second of work and one of swapping; the work took twice as long, or swapping less than it
+  // should.
+  EXPECT_NEAR(with_speeds(tiny, runs_of(3, 0.1, 0.1), 0).machine("a").slowdown, 20, 1e-9);
+  EXPECT_EQ(with_speeds(tiny, runs_of(0.9, 0.1, 0.1), 0).machine("a").slowdown, 10);
+}
+
 TEST(WithMeasuredSpeeds, CountsAMachineOnceForAllItsParts) {
   TinyPlans tiny = three_boards();
   tiny.part("more", {"a"}, 0.2);

@@ -25,8 +25,8 @@ struct Emulation {
 };
 
 // The time of one job, cut into steps. On an emulated machine a step ends when `slowdown` times the
-// CPU time of all steps so far has passed since the job began; what the wait overshoots is made up
-// for in the next.
+// CPU time of all steps so far, and what they swap, has passed since the job began; what the wait
+// overshoots is made up for in the next.
 class Holdback {
  public:
   // `spent`: CPU time that other threads already used for this job.

@@ -126,6 +126,7 @@ void Source::State::measure_local(const Generation& generation) {
   }
   const std::lock_guard lock(mutex);
   local_time = spent * cluster.machine(cluster.source).slowdown;
+  for (const DeployedPart& part : deployment.parts) local_time += part.swap;
 }
 
 void Source::State::keep_time() {
