@@ -60,7 +60,6 @@ void simulate_ten_thousand_machines(benchmark::State& state) {
 }
 BENCHMARK(simulate_ten_thousand_machines)->Unit(benchmark::kMillisecond);
 
-// So many frames that making a thousand machines takes a small part.
 void simulate_replicas(benchmark::State& state) {
   const int replicas = static_cast<int>(state.range(0));
   TinyPlans tiny;
@@ -75,7 +74,7 @@ void simulate_replicas(benchmark::State& state) {
   tiny.edge("input:x->p:x", 100);
   tiny.edge("p:y->answer:y", 100);
   play(state, tiny,
-       {.frames = 100'000,
+       {.frames = 10'000,
         .max_in_flight = 2 * replicas,
         .queue = 2 * replicas,
         .record_spans = false});
