@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "boards/scenario.h"
@@ -54,12 +55,16 @@ int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, co
                        const SpreadOutcome& expected);
 
 // Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
-// processes of this machine, so many times as fast. Programs' output, plan, cluster file and traces
-// stay in `folder`. Throws what LabMachines throws, and Error{kUnavailable} if a frame was not
+// processes of this machine, so many times as fast. What they are played with is the less of what
+// `measure` gives before and after them. Programs' output, plan, cluster file and traces stay in
+// `folder`. Throws what `measure` and LabMachines throw, and Error{kUnavailable} if a frame was not
 // answered by the plan's machines.
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
-                               const LoadedPlan& plan, const Profile& profile,
+                               const LoadedPlan& plan, const std::function<Profile()>& measure,
                                const SpreadOutcome& expected, int speed,
                                const std::filesystem::path& folder);
+
+// The first of at most so many that nothing disturbed, or else the last; `tries` says which.
+BoardConfirmation first_undisturbed(int tries, const std::function<BoardConfirmation()>& confirm);
 
 }  // namespace isthmus

@@ -76,5 +76,28 @@ TEST(ConfirmationSpeed, IsWhatTheLimitAsks) {
   EXPECT_GE(speed(0.001), 3);
 }
 
+TEST(FirstUndisturbed, IsTriedNoMoreOftenThanAllowed) {
+  int runs = 0;
+  const auto after = [&](int disturbed) {
+    runs = 0;
+    return first_undisturbed(3, [&, disturbed] {
+      BoardConfirmation result;
+      if (++runs <= disturbed) result.disturbance = "other work";
+      result.real.throughput = runs;
+      return result;
+    });
+  };
+  EXPECT_EQ(after(0).tries, 1);
+  EXPECT_EQ(runs, 1);
+  const BoardConfirmation second = after(1);
+  EXPECT_EQ(second.tries, 2);
+  EXPECT_EQ(second.real.throughput, 2);
+  EXPECT_EQ(second.disturbance, "");
+  const BoardConfirmation last = after(9);
+  EXPECT_EQ(last.tries, 3);
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(last.disturbance, "other work");
+}
+
 }  // namespace
 }  // namespace isthmus

@@ -258,15 +258,16 @@ class BoardCase {
     const auto folder = options_.folder / "real" /
                         fmt::format("{}-{}-{}-{}", network_.name, boards_, row.method, row.codec);
     try {
-      int tries = 0;
-      do {
-        // Anew, just before: the speed of a shared machine is not that of an hour ago.
+      // Anew: the speed of a shared machine is not that of an hour ago.
+      const auto measure = [&] {
         Profile now;
         NetworkMeasurement(network_.graph, now, scenario_.runs).plan(result.plan);
-        row.confirmed =
-            confirm_plan(scenario_, cluster_, result.plan, now, result.outcome, speed, folder);
-        row.confirmed->tries = ++tries;
-      } while (!row.confirmed->disturbance.empty() && tries < kTries);
+        return now;
+      };
+      row.confirmed = first_undisturbed(kTries, [&] {
+        return confirm_plan(scenario_, cluster_, result.plan, measure, result.outcome, speed,
+                            folder);
+      });
       check_memory(row);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kInterrupted) throw;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fcntl.h>
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -193,6 +194,20 @@ Profile merged(Profile older, const Profile& newer) {
   for (const auto& [hash, part] : newer.parts) older.parts[hash] = part;
   for (const auto& [key, codec] : newer.codecs) older.codecs[key] = codec;
   return older;
+}
+
+Profile least_of(Profile one, const Profile& other) {
+  for (const auto& [hash, part] : other.parts) {
+    const auto [known, fresh] = one.parts.try_emplace(hash, part);
+    if (!fresh && part.median < known->second.median) known->second = part;
+  }
+  for (const auto& [key, codec] : other.codecs) {
+    const auto [known, fresh] = one.codecs.try_emplace(key, codec);
+    if (fresh) continue;
+    known->second.encode = std::min(known->second.encode, codec.encode);
+    known->second.decode = std::min(known->second.decode, codec.decode);
+  }
+  return one;
 }
 
 Profile load_profile_store(ProfileTimes times) { return read_store(store_file(times)); }

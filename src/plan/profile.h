@@ -69,6 +69,10 @@ Profile profile_from_json(const Json& document, const std::string& where);
 // What `newer` measured replaces what `older` has of the same.
 Profile merged(Profile older, const Profile& newer);
 
+// Of two measurements on the same machine the less of each time, a part's by its median: other work
+// only ever adds. What only one of them has stays.
+Profile least_of(Profile one, const Profile& other);
+
 // What stands for the time of a part; times of both kinds in one store could not be compared.
 enum class ProfileTimes : std::uint8_t {
   kMedian,      // Of its runs.

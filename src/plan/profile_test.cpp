@@ -29,6 +29,25 @@ class ProfileStore : public testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST(LeastOf, TakesTheLessOfEachTimeAndKeepsWhatOnlyOneHas) {
+  const auto profile = [](double part, double encode, double decode, const std::string& more) {
+    Profile made;
+    made.parts["p"] = {.median = Seconds{part}, .p95 = Seconds{2 * part}, .runs = 5};
+    made.parts[more] = {.median = Seconds{9}, .runs = 1};
+    made.codecs["c"] = {.encode = Seconds{encode}, .decode = Seconds{decode}, .bytes = 100};
+    return made;
+  };
+  const Profile one = profile(1, 3, 4, "one");
+  const Profile other = profile(2, 2, 5, "other");
+  for (const Profile& least : {least_of(one, other), least_of(other, one)}) {
+    EXPECT_EQ(least.parts.at("p").median, Seconds{1});
+    EXPECT_EQ(least.parts.at("p").p95, Seconds{2});
+    EXPECT_EQ(least.codecs.at("c").encode, Seconds{2});
+    EXPECT_EQ(least.codecs.at("c").decode, Seconds{4});
+    EXPECT_TRUE(least.parts.contains("one") && least.parts.contains("other"));
+  }
+}
+
 TEST_F(ProfileStore, IsEmptyAtFirst) {
   const Profile profile = load_profile_store();
   EXPECT_EQ(profile.machine, machine_fingerprint());

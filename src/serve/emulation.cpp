@@ -48,6 +48,14 @@ std::vector<Tensor> any_inputs(const Engine& engine) {
   return inputs;
 }
 
+void add_run(HeldPart& part, std::size_t frames, const Emulation& emulation,
+             const std::function<void()>& run) {
+  if (emulation.weights_from_memory) part.engine->evict_weights();
+  const Seconds began = thread_cpu_time();
+  run();
+  part.least_run.add(frames, thread_cpu_time() - began);
+}
+
 }  // namespace
 
 Holdback::Holdback(Clock& clock, const Emulation& emulation, Seconds spent)
@@ -74,12 +82,13 @@ WireSpan Holdback::step(SpanKind kind, std::uint8_t machine, std::uint16_t what,
 
 void find_least(HeldPart& part, std::size_t frames, const Emulation& emulation,
                 const std::function<void()>& run) {
-  while (!part.least_run.is_warm(frames)) {
-    if (emulation.weights_from_memory) part.engine->evict_weights();
-    const Seconds began = thread_cpu_time();
-    run();
-    part.least_run.add(frames, thread_cpu_time() - began);
-  }
+  while (!part.least_run.is_warm(frames)) add_run(part, frames, emulation, run);
+}
+
+void refine_least(HeldPart& part, std::size_t frames, const Emulation& emulation,
+                  const std::function<void()>& run) {
+  find_least(part, frames, emulation, run);
+  if (!part.least_run.is_settled(frames)) add_run(part, frames, emulation, run);
 }
 
 void warm_up(const Deployment& deployment, const Emulation& emulation) {

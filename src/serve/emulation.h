@@ -50,6 +50,10 @@ class Holdback {
 void find_least(HeldPart& part, std::size_t frames, const Emulation& emulation,
                 const std::function<void()>& run);
 
+// The same at a frame, once more at each until it is settled.
+void refine_least(HeldPart& part, std::size_t frames, const Emulation& emulation,
+                  const std::function<void()>& run);
+
 // What is multiplied on an emulated machine is measured when it takes a plan, and not at the first
 // frames: the parts that it holds, and the codecs of their edges.
 void warm_up(const Deployment& deployment, const Emulation& emulation);

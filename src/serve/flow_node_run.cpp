@@ -139,7 +139,7 @@ std::vector<std::vector<Tensor>> FlowNode::run_engine(std::vector<Job>& jobs,
     // With the weights that this run may have found in a cache it says nothing.
     if (!as.weights_from_memory) held.least_run.add(inputs.size(), thread_cpu_time() - began);
     // The machine would hold the result back anyway.
-    find_least(held, inputs.size(), as, [&] { run_rows(*held.engine, inputs, batch); });
+    refine_least(held, inputs.size(), as, [&] { run_rows(*held.engine, inputs, batch); });
     cost = held.least_run.of(inputs.size());
   }
   if (!batch.empty()) counters_.batched += static_cast<std::int64_t>(jobs.size());

@@ -112,6 +112,25 @@ TEST(FlowNode, PaysForSwappingWhereItIsEmulated) {
   EXPECT_EQ(merge_deployment(std::nullopt, false, board)->parts[2].swap.count(), 0);
 }
 
+// What was other work while the part was loaded is over at one of them.
+TEST(FlowNode, LooksForTheLeastAtTheFirstFramesOfAnEmulatedMachineToo) {
+  const auto deployment = merge_deployment(std::nullopt, /*gated=*/false);
+  ManualClock clock;
+  FakeHops hops;
+  FlowNode node({.emulation = {.slowdown = 10, .weights_from_memory = true}}, hops, clock);
+  node.deploy(deployment);
+  const int loaded = adder_of(*deployment).runs;
+  const auto from = std::make_shared<FakeReturn>(false);
+  constexpr std::uint32_t kFrames = 10;
+  for (std::uint32_t frame = 1; frame <= kFrames; ++frame) {
+    for (const std::uint16_t edge : {2, 3})
+      node.receive({.message = number(1, edge, frame), .tensor = {}, .trailer = {}}, from);
+    ASSERT_TRUE(eventually([&] { return hops.sent().size() == frame; }));
+  }
+  EXPECT_TRUE(deployment->parts[2].held->least_run.is_settled(1));
+  EXPECT_EQ(adder_of(*deployment).runs, loaded + 10 + 8);
+}
+
 TEST(FlowNode, RunsNothingForItselfOnAMachineThatIsNotEmulated) {
   FakeHops hops;
   const auto deployment = merge_deployment(std::nullopt, /*gated=*/false);

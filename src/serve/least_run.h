@@ -19,9 +19,15 @@ class LeastRun {
   bool is_warm(std::size_t frames) const {
     const std::lock_guard lock(mutex_);
     const auto found = seen_.find(frames);
-    return found != seen_.end() &&
-           ((found->second.runs >= kManyRuns && found->second.all >= kShortTime) ||
-            (found->second.runs >= kFewRuns && found->second.all >= kLongTime));
+    return found != seen_.end() && found->second.is_warm();
+  }
+
+  // Whether runs were seen at several moments after that, too: other work may last as long as those
+  // that made it warm, which come one right after the other.
+  bool is_settled(std::size_t frames) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = seen_.find(frames);
+    return found != seen_.end() && found->second.later >= kLaterRuns;
   }
 
   // Seconds::max() before the first run.
@@ -34,6 +40,7 @@ class LeastRun {
   void add(std::size_t frames, Seconds cpu) {
     const std::lock_guard lock(mutex_);
     Seen& seen = seen_[frames];
+    seen.later += seen.is_warm() ? 1 : 0;
     ++seen.runs;
     seen.all += cpu;
     seen.least = std::min(seen.least, cpu);
@@ -46,9 +53,16 @@ class LeastRun {
   static constexpr Seconds kShortTime{0.05};
   static constexpr int kFewRuns = 4;
   static constexpr Seconds kLongTime{0.5};
+  static constexpr int kLaterRuns = 8;
 
   struct Seen {
+    bool is_warm() const {
+      return (runs >= kManyRuns && all >= kShortTime) || (runs >= kFewRuns && all >= kLongTime);
+    }
+
     int runs = 0;
+    // Of them those that came when it was warm.
+    int later = 0;
     Seconds all{0};
     Seconds least = Seconds::max();
   };

@@ -36,5 +36,17 @@ TEST(LeastRun, IsWarmAfterAFewRunsOfThatManyFrames) {
   EXPECT_TRUE(runs.is_warm(3));
 }
 
+TEST(LeastRun, SettlesAfterMoreRunsThanItGotWarmWith) {
+  LeastRun runs;
+  for (int i = 0; i < 12; ++i) runs.add(1, Seconds{0.01});
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_TRUE(runs.is_warm(1));
+    EXPECT_FALSE(runs.is_settled(1));
+    runs.add(1, Seconds{0.005});
+  }
+  EXPECT_TRUE(runs.is_settled(1));
+  EXPECT_EQ(runs.of(1), Seconds{0.005});
+}
+
 }  // namespace
 }  // namespace isthmus
