@@ -18,8 +18,9 @@ bool ends_at(const Deployment& deployment, const DeployedEdge& edge) {
   return here(edge.from) || here(edge.to);
 }
 
-// Memory is fresh at the first frames, which makes them several times as dear on this machine.
-void measure_codec(const DeployedEdge& edge) {
+// Memory is fresh at the first frames, which makes them several times as dear on this machine. What
+// takes an image makes the network's input from it, too.
+void measure_codec(const DeployedEdge& edge, const Normalization& normalization) {
   constexpr int kRuns = 8;
   const auto& [dtype, shape] = edge.tensor;
   if (!edge.codec || !edge.codec->fixed_payload_bytes(dtype, shape)) return;
@@ -32,7 +33,9 @@ void measure_codec(const DeployedEdge& edge) {
     const Payload payload = edge.codec->encode(tensor);
     note(edge.cost->encode, began);
     began = thread_cpu_time();
-    edge.codec->decode_shared(payload.bytes(), payload.owner(), dtype, shape);
+    const Tensor decoded =
+        edge.codec->decode_shared(payload.bytes(), payload.owner(), dtype, shape);
+    if (edge.image) normalise(decoded, normalization);
     note(edge.cost->decode, began);
   }
 }
@@ -94,7 +97,7 @@ void refine_least(HeldPart& part, std::size_t frames, const Emulation& emulation
 void warm_up(const Deployment& deployment, const Emulation& emulation) {
   if (!emulation.takes_least()) return;
   for (const DeployedEdge& edge : deployment.edges)
-    if (ends_at(deployment, edge) && !edge.image) measure_codec(edge);
+    if (ends_at(deployment, edge)) measure_codec(edge, deployment.normalization);
   for (const DeployedPart& part : deployment.parts) {
     if (!part.held || part.held->least_run.is_warm(1)) continue;
     const std::vector<Tensor> inputs = any_inputs(*part.held->engine);

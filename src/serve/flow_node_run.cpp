@@ -120,8 +120,8 @@ std::vector<Tensor> FlowNode::decode_inputs(Job& job, Holdback& time) {
     tensor = edge.codec->decode_shared(payload.bytes(), payload.owner(), edge.tensor.dtype,
                                        edge.tensor.shape);
     if (edge.image) tensor = normalise(tensor, deployment.normalization);
-    job.trailer.spans.push_back(time.step(SpanKind::kDecode, deployment.self, part.in[slot],
-                                          edge.image ? std::nullopt : edge.cost->decode));
+    job.trailer.spans.push_back(
+        time.step(SpanKind::kDecode, deployment.self, part.in[slot], edge.cost->decode));
   }
   return tensors;
 }

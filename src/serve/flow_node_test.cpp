@@ -4,6 +4,7 @@
 
 #include "serve/fixture.h"
 #include "serve/flow_fakes.h"
+#include "serve/held_parts.h"
 #include "serve/receive_cost.h"
 
 namespace isthmus {
@@ -89,6 +90,28 @@ TEST(FlowNode, KnowsWhatAnEmulatedMachinePaysBeforeItsFirstFrame) {
   // From "left" to here; the source's message to "left" is none of this machine's.
   EXPECT_TRUE(deployment->edges[2].cost->decode);
   EXPECT_FALSE(deployment->edges[0].cost->decode);
+}
+
+// Of a picture whose bytes tell what it takes; a JPEG file's do not.
+TEST(FlowNode, KnowsWhatPicturesTakeThatItMakesItsInputFrom) {
+  for (const auto& [codec, known] : {std::pair{"raw", true}, std::pair{"jpeg:75", false}}) {
+    const LoadedPlan plan = offload_plan(small_network(), "small", codec, options_for());
+    const PlacedPart& part = plan.plan.parts.at(0);
+    HeldParts parts;
+    const auto deployment = make_deployment(
+        {.id = {1, 1},
+         .plan = plan.plan,
+         .machines = {"camera", "edge"},
+         .self = "edge",
+         .source = "camera",
+         .edges = edge_tensors(plan),
+         .held = {{part.name, parts.hold(part.name, "hash", small_network(), /*memory=*/0)}}});
+    FakeHops hops;
+    FlowNode node({.emulation = {.slowdown = 10}}, hops, system_clock());
+    node.deploy(deployment);
+    ASSERT_TRUE(deployment->edges[0].image);
+    EXPECT_EQ(deployment->edges[0].cost->decode.has_value(), known) << codec;
+  }
 }
 
 // 20 MB more than it has.
