@@ -25,7 +25,7 @@ struct Block {
 // Thread-safe.
 class BlockPool {
  public:
-  static constexpr std::size_t kMostKept = std::size_t{48} << 20;
+  static constexpr std::size_t kMostKept = std::size_t{256} << 20;
   static constexpr std::size_t kLeastKeptBlock = std::size_t{64} << 10;
 
   BlockPool() = default;

@@ -1,19 +1,17 @@
 #include "plan/profile.h"
 
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <fcntl.h>
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/file_lock.h"
 #include "core/hash.h"
 #include "core/json.h"
 #include "core/text.h"
@@ -35,26 +33,13 @@ std::filesystem::path store_file(ProfileTimes times) {
 }
 
 // Held while the store is read, changed and written.
-class StoreLock {
- public:
-  explicit StoreLock(const std::filesystem::path& file) {
-    std::error_code failure;
-    std::filesystem::create_directories(file.parent_path(), failure);
-    const std::string name = file.string() + ".lock";
-    descriptor_ = open(name.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0)
-      throw Error(ErrorKind::kIo,
-                  "cannot lock the profiles: " + name + ": " + std::strerror(errno));
-  }
-  ~StoreLock() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  StoreLock(const StoreLock&) = delete;
-  StoreLock& operator=(const StoreLock&) = delete;
-
- private:
-  int descriptor_ = -1;
-};
+std::unique_ptr<FileLock> lock_store(const std::filesystem::path& file) {
+  constexpr Seconds kLimit{60};
+  const std::string name = file.string() + ".lock";
+  auto lock = FileLock::take(name, kLimit);
+  if (!lock) throw Error(ErrorKind::kIo, "another process keeps the profiles locked: " + name);
+  return lock;
+}
 
 Profile read_store(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file))
@@ -215,7 +200,7 @@ Profile load_profile_store(ProfileTimes times) { return read_store(store_file(ti
 void merge_into_profile_store(const Profile& profile, ProfileTimes times) {
   refuse_other_machine(profile);
   const auto file = store_file(times);
-  const StoreLock lock(file);
+  const auto lock = lock_store(file);
   write_document(file, to_json(merged(read_store(file), profile)));
 }
 

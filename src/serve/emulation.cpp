@@ -1,8 +1,14 @@
 #include "serve/emulation.h"
 
 #include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "core/file_lock.h"
+#include "core/log.h"
 #include "engine/random_tensor.h"
 #include "serve/receive_cost.h"
 
@@ -51,6 +57,20 @@ std::vector<Tensor> any_inputs(const Engine& engine) {
   return inputs;
 }
 
+// Machines that are emulated on this one measure one after another: two at once share its caches
+// and, where its CPUs are threads of one core, the core, and would find half as much again. Null
+// where that cannot be had.
+std::unique_ptr<FileLock> measuring_turn() {
+  constexpr Seconds kLimit{120};
+  try {
+    return FileLock::take(std::filesystem::temp_directory_path() / "isthmus-measuring.lock",
+                          kLimit);
+  } catch (const std::exception& error) {
+    log_warning("parts are measured while others may be: " + std::string(error.what()));
+    return nullptr;
+  }
+}
+
 void add_run(HeldPart& part, std::size_t frames, const Emulation& emulation,
              const std::function<void()>& run) {
   if (emulation.weights_from_memory) part.engine->evict_weights();
@@ -96,6 +116,7 @@ void refine_least(HeldPart& part, std::size_t frames, const Emulation& emulation
 
 void warm_up(const Deployment& deployment, const Emulation& emulation) {
   if (!emulation.takes_least()) return;
+  const auto turn = measuring_turn();
   for (const DeployedEdge& edge : deployment.edges)
     if (ends_at(deployment, edge)) measure_codec(edge, deployment.normalization);
   for (const DeployedPart& part : deployment.parts) {
