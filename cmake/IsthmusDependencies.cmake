@@ -16,6 +16,9 @@ find_package(Onnx REQUIRED)
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
+# sim (gRPC brings it)
+find_package(absl REQUIRED)
+
 # engine
 find_package(OnnxRuntime REQUIRED)
 

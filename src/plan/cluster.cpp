@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/error.h"
 #include "core/json.h"
@@ -250,25 +252,27 @@ Json to_json(const Cluster& cluster) {
 }
 
 void check_cluster(const Cluster& cluster) {
-  std::set<std::string_view> names;
+  std::unordered_map<std::string_view, std::uint64_t> names;
   for (const Machine& machine : cluster.machines) {
     check_machine(machine);
-    if (!names.insert(machine.name).second) fail("two machines are named " + machine.name);
+    if (!names.emplace(machine.name, names.size()).second)
+      fail("two machines are named " + machine.name);
   }
+  // Its number.
   const auto known = [&](const std::string& name, const std::string& who) {
-    if (!names.contains(name))
+    const auto found = names.find(name);
+    if (found == names.end())
       fail(who + " names a machine that is not there: " + name +
            suggestion(name, machine_names(cluster)));
+    return found->second;
   };
   known(cluster.source, "source");
   check_different_addresses(cluster);
-  std::set<std::pair<std::string_view, std::string_view>> pairs;
+  std::unordered_set<std::uint64_t> pairs;
   for (const ClusterLink& link : cluster.links) {
-    known(link.a, "a link");
-    known(link.b, "a link");
-    if (link.a == link.b) fail("a link joins " + link.a + " to itself");
-    if (!pairs.insert(std::minmax<std::string_view>(link.a, link.b)).second)
-      fail("two links join " + link.a + " and " + link.b);
+    const auto [low, high] = std::minmax({known(link.a, "a link"), known(link.b, "a link")});
+    if (low == high) fail("a link joins " + link.a + " to itself");
+    if (!pairs.insert(low << 32 | high).second) fail("two links join " + link.a + " and " + link.b);
     check_link(link.up);
     check_link(link.down);
   }

@@ -155,8 +155,13 @@ std::set<std::string> machines_of(const std::vector<Plan>& ladder, const Route& 
 std::vector<std::uint32_t> admission_edges(const Plan& plan, const std::string& source) {
   const std::vector<std::string> here{source};
   std::set<std::string> elsewhere;
-  for (const PlacedPart& part : plan.parts)
-    if (part.machines != here) elsewhere.insert(part.name);
+  // By name: those of which the source may ask whether they have room.
+  std::set<std::string> asked;
+  for (const PlacedPart& part : plan.parts) {
+    if (part.machines == here) continue;
+    elsewhere.insert(part.name);
+    if (part.placement != Placement::kRace) asked.insert(part.name);
+  }
   const auto comes_from = [&](const PlanEdge& edge, const std::set<std::string>& parts) {
     return parts.contains(edge.edge.from_part);
   };
@@ -170,9 +175,7 @@ std::vector<std::uint32_t> admission_edges(const Plan& plan, const std::string& 
   std::vector<std::uint32_t> edges;
   for (std::size_t i = 0; i < plan.edges.size(); ++i) {
     const PlanEdge& edge = plan.edges[i];
-    if (edge.edge.to_part.empty() || comes_from(edge, elsewhere)) continue;
-    const PlacedPart& taker = *plan.find(edge.edge.to_part);
-    if (taker.machines != here && taker.placement != Placement::kRace)
+    if (!comes_from(edge, elsewhere) && asked.contains(edge.edge.to_part))
       edges.push_back(static_cast<std::uint32_t>(i));
   }
   return edges;

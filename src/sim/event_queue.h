@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 namespace isthmus {
@@ -19,8 +19,11 @@ class EventQueue {
     Event event;
   };
 
-  // Of a time that is not negative.
+  // Of a time that is not negative. What happens at once, at the time of the last that was taken,
+  // needs no sorting: it comes behind all others of that time.
   void push(double time, const Event& event) {
+    const bool at_once = time == now_ && (at_once_.empty() || at_once_.back().key.time == time);
+    if (at_once) return at_once_.push_back({{time + 0.0, pushed_++, 0}, event});
     std::uint32_t slot = 0;
     if (free_.empty()) {
       slot = static_cast<std::uint32_t>(events_.size());
@@ -44,21 +47,18 @@ class EventQueue {
 
   // Not to be called on an empty queue.
   Entry pop() {
-    if (heap_.empty() || (!in_turn_.empty() && earlier(in_turn_.front().key, heap_.front()))) {
-      const Entry entry{in_turn_.front().key.time, in_turn_.front().event};
-      in_turn_.pop_front();
-      return entry;
-    }
-    const Key first = heap_.front();
-    const Key last = heap_.back();
-    heap_.pop_back();
-    if (!heap_.empty()) sink(last);
-    free_.push_back(first.slot);
-    return {first.time, events_[first.slot]};
+    Lane* lane = at_once_.empty() ? nullptr : &at_once_;
+    if (!in_turn_.empty() && (lane == nullptr || earlier(in_turn_.front().key, lane->front().key)))
+      lane = &in_turn_;
+    const bool sorted =
+        lane == nullptr || (!heap_.empty() && earlier(heap_.front(), lane->front().key));
+    const Entry entry = sorted ? pop_heap() : pop_front(*lane);
+    now_ = entry.time;
+    return entry;
   }
 
-  bool empty() const { return heap_.empty() && in_turn_.empty(); }
-  std::size_t size() const { return heap_.size() + in_turn_.size(); }
+  bool empty() const { return heap_.empty() && in_turn_.empty() && at_once_.empty(); }
+  std::size_t size() const { return heap_.size() + in_turn_.size() + at_once_.size(); }
 
  private:
   struct Key {
@@ -70,6 +70,40 @@ class EventQueue {
     Key key;
     Event event;
   };
+  // First in, first out. What was taken makes room once it is half of all.
+  class Lane {
+   public:
+    bool empty() const { return first_ == events_.size(); }
+    std::size_t size() const { return events_.size() - first_; }
+    const InTurn& front() const { return events_[first_]; }
+    const InTurn& back() const { return events_.back(); }
+    void push_back(const InTurn& event) { events_.push_back(event); }
+    void pop_front() {
+      if (2 * ++first_ < events_.size()) return;
+      events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+
+   private:
+    std::vector<InTurn> events_;
+    std::size_t first_ = 0;
+  };
+
+  static Entry pop_front(Lane& lane) {
+    const Entry entry{lane.front().key.time, lane.front().event};
+    lane.pop_front();
+    return entry;
+  }
+
+  Entry pop_heap() {
+    const Key first = heap_.front();
+    const Key last = heap_.back();
+    heap_.pop_back();
+    if (!heap_.empty()) sink(last);
+    free_.push_back(first.slot);
+    return {first.time, events_[first.slot]};
+  }
+
   // Four children instead of two: half the levels, and those of one node lie side by side.
   static constexpr std::size_t kChildren = 4;
 
@@ -113,7 +147,11 @@ class EventQueue {
   std::vector<Key> heap_;
   std::vector<Event> events_;
   std::vector<std::uint32_t> free_;
-  std::deque<InTurn> in_turn_;
+  Lane in_turn_;
+  // All of one time.
+  Lane at_once_;
+  // Of what was taken last.
+  double now_ = 0;
   std::uint64_t pushed_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "sim/simulator.h"
@@ -51,7 +52,7 @@ const Simulator::Course& Simulator::course_of_new_frame(std::uint32_t frame) {
 Simulator::Course Simulator::course_of(const Route& route) const {
   const auto& parts = plans_[route.plan].parts;
   Course course{.plan = static_cast<std::uint32_t>(route.plan),
-                .ordinal = std::vector<std::uint32_t>(parts.size(), 0),
+                .ordinal = Few<std::uint32_t>(parts.size(), 0),
                 .reason = route.reason};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto chosen = route.machine_of.find(parts[i].name);

@@ -20,7 +20,7 @@ std::uint32_t Simulator::credit_for(std::uint32_t plan, std::uint32_t edge, std:
   return known->second;
 }
 
-bool Simulator::has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal) {
+bool Simulator::has_credits(const CompiledPlan& plan, std::span<const std::uint32_t> ordinal) {
   return std::ranges::all_of(plan.admission_edges, [&](std::uint32_t e) {
     const auto taker = static_cast<std::size_t>(plan.edges[e].to_part);
     const std::uint32_t to = plan.parts[taker].machines[ordinal[taker]];

@@ -220,7 +220,7 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   begin_jobs(machine);
 }
 
-const Simulator::Way& Simulator::way_between(std::uint32_t from, std::uint32_t to) {
+Simulator::Way Simulator::way_between(std::uint32_t from, std::uint32_t to) {
   const auto [known, fresh] = ways_.try_emplace(pair_key(from, to));
   Way& way = known->second;
   if (!fresh) return way;

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/link_profile.h"
@@ -59,6 +61,11 @@ class Simulator {
     std::uint32_t generation = 0;
   };
 
+  // Of a frame: most plans have few parts and edges, and a list beside the frame is one miss of the
+  // cache less.
+  template <typename T>
+  using Few = absl::InlinedVector<T, 4>;
+
   // What an input has got.
   enum Input : std::uint8_t { kMissing, kHere, kCrossed, kGivenUp };
 
@@ -76,7 +83,7 @@ class Simulator {
   struct Course {
     std::uint32_t plan = 0;
     // By part: ordinal of the machine.
-    std::vector<std::uint32_t> ordinal;
+    Few<std::uint32_t> ordinal;
     std::string reason;
   };
 
@@ -90,16 +97,16 @@ class Simulator {
     Course course;
     // By stand: the site from which the frame came there first, and by which what comes of it goes
     // back to the source.
-    std::vector<std::uint32_t> came_from;
+    Few<std::uint32_t> came_from;
     // By slot of an edge.
-    std::vector<Slot> slots;
+    Few<Slot> slots;
     // By counter of a part: inputs still missing.
-    std::vector<Awaited> awaited;
+    Few<Awaited> awaited;
     // By counter of a part: what keeps its inputs' credits - its job, messages that wait for
     // credit, and parts on the same machine that took what it made.
-    std::vector<std::uint32_t> holds;
+    Few<std::uint32_t> holds;
     // By spread of the plan: what its parts took, for the choice between replicas.
-    std::vector<double> ran;
+    Few<double> ran;
     std::int32_t answers = 0;
     std::vector<std::string> missing;
   };
@@ -222,7 +229,7 @@ class Simulator {
     std::uint32_t link = 0;
     std::optional<std::uint32_t> network;
   };
-  const Way& way_between(std::uint32_t from, std::uint32_t to);
+  Way way_between(std::uint32_t from, std::uint32_t to);
   Seconds latency_between(std::uint32_t from, std::uint32_t to) const;
   bool reachable(std::uint32_t machine) const {
     return !nodes_[machine].killed && !nodes_[machine].cut;
@@ -284,7 +291,7 @@ class Simulator {
   // sim_credit.cpp
   std::uint32_t credit_for(std::uint32_t plan, std::uint32_t edge, std::uint32_t from,
                            std::uint32_t to);
-  bool has_credits(const CompiledPlan& plan, const std::vector<std::uint32_t>& ordinal);
+  bool has_credits(const CompiledPlan& plan, std::span<const std::uint32_t> ordinal);
   void keep_credits(Attempt& attempt);
   bool takes_credit(const Job& job, std::uint32_t edge, std::uint32_t from, std::uint32_t ordinal);
   void give_credit(std::uint32_t credit);
@@ -323,13 +330,13 @@ class Simulator {
   LinkIndex index_;
   std::vector<LinkTimeline> links_;
   // By sender and receiver.
-  std::unordered_map<std::uint64_t, Way> ways_;
+  absl::flat_hash_map<std::uint64_t, Way> ways_;
   // Indices in `links_`, by sender and network.
-  std::unordered_map<std::uint64_t, std::uint32_t> interfaces_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> interfaces_;
   // By network and receiver.
-  std::unordered_map<std::uint64_t, ReceiverTimeline> receivers_;
+  absl::flat_hash_map<std::uint64_t, ReceiverTimeline> receivers_;
   std::vector<Credit> credits_;
-  std::unordered_map<std::uint64_t, std::uint32_t> credit_of_;
+  absl::flat_hash_map<std::uint64_t, std::uint32_t> credit_of_;
 
   std::vector<Frame> frames_;
   std::deque<std::uint32_t> waiting_;
