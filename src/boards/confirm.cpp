@@ -28,9 +28,8 @@ constexpr int kFramesAlone = 3;
 // seldom want it at the same time.
 constexpr double kShareOfCores = 0.25;
 // An emulated machine is held back to so many times the least that a part takes, which hides what a
-// run takes more only while that is less: cold caches five times, fresh memory more. With 7
-// single convolutions were seen to take up to twice their time.
-constexpr double kLeastSlowdown = 15;
+// run takes more only while that is less: with cold caches five times.
+constexpr double kLeastSlowdown = 8;
 
 // As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
