@@ -116,8 +116,9 @@ void note_fullest(BoardConfirmation& result, const Cluster& cluster, const LabMa
 
 }  // namespace
 
-std::string disturbance_between(const Trace& played, const Trace& real) {
+std::string disturbance_between(const Trace& played, const Trace& real, Seconds period) {
   constexpr double kMuch = 1.15;
+  constexpr double kShareOfPeriod = 0.05;
   constexpr double kShortRun = 0.01;
   const auto real_runs = runs_of(real);
   double most = kMuch;
@@ -126,7 +127,9 @@ std::string disturbance_between(const Trace& played, const Trace& real) {
     const auto found = real_runs.find(which);
     const double measured = quantile(expected, 0.5);
     if (found == real_runs.end() || measured < kShortRun) continue;
-    const double ratio = quantile(found->second, 0.5) / measured;
+    const double taken = quantile(found->second, 0.5);
+    if (std::abs(taken - measured) < kShareOfPeriod * period.count()) continue;
+    const double ratio = taken / measured;
     if (std::max(ratio, 1 / ratio) <= most) continue;
     most = std::max(ratio, 1 / ratio);
     what = fmt::format(
@@ -213,8 +216,10 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boa
                          play_frames(plan.plan, cluster, profile, frames_alone, 1), cold, speed),
       .real = measured(full, in_flight, alone, cold, speed),
       .fullest = {},
-      .disturbance = disturbance_between(played, full),
+      .disturbance = {},
       .speed = speed};
+  result.disturbance =
+      disturbance_between(played, full, Seconds{1 / (speed * result.played.throughput)});
   note_fullest(
       result, cluster, machines,
       [&, costs = costs_of(plan.plan, cluster.source, profile)](const Machine& board) {

@@ -39,9 +39,10 @@ struct BoardConfirmation {
   int tries = 1;
 };
 
-// Of two traces of a plan: the part whose runs differ by more than a seventh, and most. Runs of
-// less than 10 ms are not looked at.
-std::string disturbance_between(const Trace& played, const Trace& real);
+// Of two traces of a plan that answers every `period`: the part whose runs differ by more than a
+// seventh, and most. Runs of less than 10 ms, and differences of less than a twentieth of the
+// period, which no frame would notice, are not looked at.
+std::string disturbance_between(const Trace& played, const Trace& real, Seconds period);
 
 // Machines, their swap and what lies between them so many times as fast: whatever runs on them
 // takes that part of its time. Recorded links are left as they are.
