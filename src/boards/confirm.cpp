@@ -33,7 +33,7 @@ constexpr double kLeastSlowdown = 8;
 
 // As fast as they are taken: the plan fills, is full for as long, and empties.
 int frames_of(const BoardScenario& scenario, const SpreadOutcome& expected) {
-  return std::max(scenario.confirm_frames, 3 * expected.in_flight);
+  return std::max(scenario.confirm_frames, 3 * expected.on_their_way);
 }
 
 // Frames alone that come before: the first finds everything cold (an emulated machine has time to
@@ -70,17 +70,17 @@ void check_answers(const Trace& trace, int frames) {
         fmt::format("{} of {} frames were answered by the plan's machines", answered, frames));
 }
 
-// `full`: of frames that come as fast as they are taken, so many on their way. The first wave finds
-// everything cold, and waits less than what comes after. `alone`: of frames that meet nobody.
+// `full`: of frames that come as fast as they are taken. The first `filling` of them find
+// everything cold, and wait less than what comes after. `alone`: of frames that meet nobody.
 //
 // Frames a second by Little's law (Little 1961): those on their way over the mean time of one. To
 // count answers in a span would take many more of them: boards that serve several stages answer in
 // bursts, and replicas of different speeds in turns.
 // Multiplied by `speed`, at which the traces were made.
-BoardMeasurement measured(const Trace& full, int in_flight, const Trace& alone, int cold,
-                          int speed) {
-  const auto filled = latencies_after(full, in_flight);
-  return {.throughput = 1e3 * in_flight / mean(filled) / speed,
+BoardMeasurement measured(const Trace& full, int filling, const Trace& alone, int cold, int speed) {
+  const auto filled = latencies_after(full, filling);
+  const double on_their_way = frames_on_their_way(full, static_cast<std::size_t>(filling));
+  return {.throughput = 1e3 * on_their_way / mean(filled) / speed,
           .p50_ms = speed * quantile(filled, 0.5),
           .p95_ms = speed * quantile(filled, 0.95),
           .alone_ms = speed * quantile(latencies_after(alone, cold), 0.5)};
@@ -185,6 +185,7 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boa
                                const std::filesystem::path& folder) {
   const Cluster cluster = sped_up(boards, speed);
   const int in_flight = expected.in_flight;
+  const int filling = expected.on_their_way;
   const int frames = frames_of(scenario, expected);
   const int cold = cold_frames(plan.plan, cluster);
   const int frames_alone = cold + kFramesAlone;
@@ -212,9 +213,9 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boa
   const Trace played =
       play_frames(plan.plan, cluster, profile, frames, in_flight, /*record_spans=*/true);
   BoardConfirmation result{
-      .played = measured(played, in_flight,
-                         play_frames(plan.plan, cluster, profile, frames_alone, 1), cold, speed),
-      .real = measured(full, in_flight, alone, cold, speed),
+      .played = measured(played, filling, play_frames(plan.plan, cluster, profile, frames_alone, 1),
+                         cold, speed),
+      .real = measured(full, filling, alone, cold, speed),
       .fullest = {},
       .disturbance = {},
       .speed = speed};

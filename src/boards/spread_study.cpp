@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -93,6 +94,22 @@ Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profi
 
 int frames_to_fill(const Plan& plan) { return 3 * static_cast<int>(machines_of(plan).size()); }
 
+double frames_on_their_way(const Trace& trace, std::size_t filling) {
+  // Of each frame from when to when.
+  std::vector<std::pair<double, double>> ways;
+  for (const FrameRecord& frame : trace.frames)
+    ways.emplace_back(frame.captured.count(), (frame.captured + frame.capture_to_output).count());
+  std::ranges::sort(ways);
+  const double begin = filling < ways.size() ? ways[filling].first : 0;
+  const double end = ways.empty() ? 0 : ways.back().first;
+  // All were admitted at once.
+  if (end <= begin) return static_cast<double>(ways.size());
+  double sum = 0;
+  for (const auto& [from, to] : ways)
+    sum += std::max(0.0, std::min(to, end) - std::max(from, begin));
+  return sum / (end - begin);
+}
+
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames) {
   const auto latencies = [](const Trace& trace) {
@@ -114,6 +131,8 @@ SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profil
           .latency_p95 = Seconds{quantile(seconds, 0.95)},
           .alone = Seconds{quantile(alone, 0.5)},
           .in_flight = in_flight,
+          .on_their_way = static_cast<int>(
+              std::ceil(frames_on_their_way(full, static_cast<std::size_t>(in_flight)))),
           .waiting = limited ? most_waiting(play_frames(plan, cluster, profile, kWaves * in_flight,
                                                         in_flight, /*record_spans=*/true),
                                             plan)

@@ -36,8 +36,10 @@ struct SpreadOutcome {
   Seconds latency_p95{0};
   // Of a frame that meets nobody.
   Seconds alone{0};
-  // Frames on their way at once when they come as fast as they are taken.
+  // Frames that are let on their way at once when they come as fast as they are taken, and those
+  // that are: fewer where boards have no room for so many.
   int in_flight = 0;
+  int on_their_way = 0;
   // What waited on boards then, where it is said how much memory any has.
   WaitingBytes waiting;
 };
@@ -49,6 +51,9 @@ int frames_to_fill(const Plan& plan);
 // Frames of it in virtual time, as many on their way at once.
 Trace play_frames(const Plan& plan, const Cluster& cluster, const Profile& profile,
                   std::int64_t frames, int in_flight, bool record_spans = false);
+// The mean number of frames on their way from the admission of the frame after the first `filling`
+// to that of the last; of fewer frames, from the beginning.
+double frames_on_their_way(const Trace& trace, std::size_t filling);
 SpreadOutcome play_spread(const Plan& plan, const Cluster& cluster, const Profile& profile,
                           std::int64_t frames);
 // What the objective wants to be small: seconds between answers, or of a frame alone.

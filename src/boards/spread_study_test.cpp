@@ -99,6 +99,29 @@ TEST(SpreadInRounds, DropsAWayToShareThatThePlansSharesDoNotAllow) {
   EXPECT_EQ(result.pipeline.stages[0].mode, StageMode::kSingle);
 }
 
+// Of a steady stream, and of a plan whose boards have room for few of its large messages.
+TEST(FramesOnTheirWay, AreFewerThanAreLetWhereThereIsNoRoom) {
+  Trace trace;
+  for (int i = 0; i < 20; ++i)
+    trace.frames.push_back({.captured = Seconds{std::max(0, i - 3)},
+                            .capture_to_output = Seconds{i < 3 ? i + 1.0 : 4.0}});
+  EXPECT_NEAR(frames_on_their_way(trace, 4), 4, 1e-9);
+  trace.frames.resize(3);
+  EXPECT_NEAR(frames_on_their_way(trace, 4), 3, 1e-9);
+
+  TinyPlans tiny;
+  for (const char* name : {"camera", "pi1", "pi2", "pi3", "pi4"}) tiny.machine(name, 100);
+  tiny.network(1e9, 0.0001);
+  tiny.chain({"pi1", "pi2", "pi3", "pi4"}, {0.02, 0.001, 0.001, 0.001}, 100'000'000);
+  const SpreadOutcome outcome = play_spread(tiny.plan, tiny.cluster, tiny.profile, 300);
+  EXPECT_LT(outcome.on_their_way, outcome.in_flight);
+  const Trace full = play_frames(tiny.plan, tiny.cluster, tiny.profile, 60, outcome.in_flight);
+  double latency = 0;
+  for (std::size_t i = 12; i < 60; ++i) latency += full.frames[i].capture_to_output.count() / 48;
+  EXPECT_NEAR(frames_on_their_way(full, 12) / latency, outcome.throughput,
+              0.02 * outcome.throughput);
+}
+
 // One dense layer, in shares of the boards.
 class DenseInShares : public testing::Test {
  protected:
