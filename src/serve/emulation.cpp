@@ -57,9 +57,8 @@ std::vector<Tensor> any_inputs(const Engine& engine) {
   return inputs;
 }
 
-// Machines that are emulated on this one measure one after another: two at once share its caches
-// and, where its CPUs are threads of one core, the core, and would find half as much again. Null
-// where that cannot be had.
+// Machines that are emulated on this one measure one after another when they take a plan: two at
+// once share its caches and perhaps a core. Null where that cannot be had.
 std::unique_ptr<FileLock> measuring_turn() {
   constexpr Seconds kLimit{120};
   try {
