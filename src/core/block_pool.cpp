@@ -28,7 +28,7 @@ BlockPool& pool() {
 
 }  // namespace
 
-BlockPool::~BlockPool() { release(beyond_locked(0)); }
+BlockPool::~BlockPool() { release_kept(); }
 
 Block BlockPool::take(std::size_t size) {
   if (size < kLeastKeptBlock) return allocate(size);
@@ -74,6 +74,15 @@ std::size_t BlockPool::kept() const {
   return kept_;
 }
 
+void BlockPool::release_kept() {
+  std::vector<Block> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    gone = beyond_locked(0);
+  }
+  release(gone);
+}
+
 // Of no memory where there is none.
 Block BlockPool::take_kept_locked(std::size_t size) {
   const auto fits = [&](const Block& block) {
@@ -100,5 +109,6 @@ std::vector<Block> BlockPool::beyond_locked(std::size_t bytes) {
 
 Block take_block(std::size_t size) { return pool().take(size); }
 void give_block(Block block) { pool().give(block); }
+void release_kept_blocks() { pool().release_kept(); }
 
 }  // namespace isthmus

@@ -39,6 +39,8 @@ class BlockPool {
 
   // Bytes that are kept, of no use to anybody now.
   std::size_t kept() const;
+  // Gives them back to the system.
+  void release_kept();
 
  private:
   Block take_kept_locked(std::size_t size);
@@ -56,5 +58,6 @@ class BlockPool {
 // Of the process's own pool.
 Block take_block(std::size_t size);
 void give_block(Block block);
+void release_kept_blocks();
 
 }  // namespace isthmus

@@ -62,6 +62,17 @@ TEST(BlockPool, NeverHoldsMoreThanWasInUseAtOnce) {
   EXPECT_EQ(pool.kept(), 9 * kMegabyte);
 }
 
+TEST(BlockPool, GivesBackWhatItKeeps) {
+  BlockPool pool;
+  const Block used = pool.take(2 * kMegabyte);
+  pool.give(pool.take(5 * kMegabyte));
+  pool.release_kept();
+  EXPECT_EQ(pool.kept(), 0U);
+  std::memset(used.memory, 1, used.size);
+  pool.give(used);
+  EXPECT_EQ(pool.kept(), 2 * kMegabyte);
+}
+
 TEST(BlockPool, TakesAnySize) {
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, BlockPool::kLeastKeptBlock}) {
     const Block block = take_block(size);

@@ -14,6 +14,12 @@ namespace {
 // Less is not worth a page, nor a file.
 constexpr std::size_t kMinMappedBytes = 64 << 10;
 
+// Whose pages go when those that it is lent to are gone, not with the store.
+Blob lent(const std::shared_ptr<const MappedFile>& file) {
+  const auto give_back = [file](const MappedFile* lent) { lent->release_pages(); };
+  return {file->bytes(), std::shared_ptr<const MappedFile>(file.get(), give_back)};
+}
+
 }  // namespace
 
 bool is_hash(const std::string& text) {
@@ -72,6 +78,8 @@ void BlobStore::Incoming::finish() {
   Held held = file_ ? mapped(file_->map()) : Held{Blob(std::move(bytes_)), nullptr};
   if (sha256(held.blob.bytes()) != hash_)
     throw Error(ErrorKind::kInvalid, "blob " + hash_.substr(0, 12) + " was damaged on the way");
+  // It is read again when it becomes part of an engine.
+  if (held.file) held.file->release_pages();
   store_.add(hash_, std::move(held));
 }
 
@@ -88,7 +96,6 @@ void BlobStore::add(const std::string& hash, Held held) {
   }
   const auto size = static_cast<std::int64_t>(held.blob.size());
   const std::lock_guard lock(mutex_);
-  if (held.file) read_.push_back(held.file);
   while (limit_ > 0 && bytes_ + size > limit_ && !order_.empty()) {
     const auto oldest = blobs_.find(order_.front());
     bytes_ -= static_cast<std::int64_t>(oldest->second.blob.size());
@@ -108,8 +115,10 @@ Blob BlobStore::get(const std::string& hash) const {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = blobs_.find(hash); found != blobs_.end()) {
-      if (found->second.file) read_.push_back(found->second.file);
-      return found->second.blob;
+      const Held& held = found->second;
+      if (!held.file) return held.blob;
+      read_.push_back(held.file);
+      return lent(held.file);
     }
   }
   if (folder_.empty() || !is_hash(hash) || !std::filesystem::exists(file_of(hash)))

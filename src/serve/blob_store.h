@@ -51,9 +51,9 @@ class BlobStore {
 
   // Without a folder: all blobs.
   std::int64_t bytes() const;
-  // Gives back the memory of the blobs that were put or asked for since the last call; what reads
-  // them again gets it anew. To be called when they have become engines, so that those that run do
-  // not lose what they read with every frame.
+  // Gives back the memory of the blobs that were asked for since the last call; what reads them
+  // again gets it anew. To be called when they have become an engine, so that those that run do not
+  // lose what they read with every frame.
   void release_pages();
 
  private:

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/block_pool.h"
 #include "core/error.h"
 #include "core/heap.h"
 #include "core/text.h"
@@ -26,10 +27,13 @@ constexpr Seconds kPatience{10};
 
 // Loading takes and frees blocks of the size of the weights several times over. While it goes on,
 // freed blocks go back to the system at once, so that they do not add up on a small board; what
-// remains goes back at its end.
+// remains goes back at its end, and what was kept for the frames of an earlier plan before.
 class LoadingMemory {
  public:
-  LoadingMemory() { mallopt(M_MMAP_THRESHOLD, kWhileLoading); }
+  LoadingMemory() {
+    mallopt(M_MMAP_THRESHOLD, kWhileLoading);
+    release_kept_blocks();
+  }
   ~LoadingMemory() {
     mallopt(M_MMAP_THRESHOLD, kLargestHeapBlock);
     malloc_trim(0);

@@ -35,7 +35,7 @@ std::string describe(std::uint32_t protocol, const std::string& version) {
   return "version " + version + " (protocol " + std::to_string(protocol) + ")";
 }
 
-// Parts are loaded, or refused: the memory that reading their blobs took goes back.
+// A part is loaded, or refused: the memory that reading its blobs took goes back.
 class ReleasedPages {
  public:
   explicit ReleasedPages(BlobStore& blobs) : blobs_(blobs) {}
@@ -179,10 +179,9 @@ void AgentMachine::deploy(const v1::DeployRequest& request) {
   std::vector<std::shared_ptr<HeldPart>> kept;
   for (const auto& [part, hash] : request.bundles()) kept.push_back(parts_.find(hash));
   take_over(request);
-  {
+  for (const auto& [part, hash] : request.bundles()) {
     const ReleasedPages released(blobs_);
-    for (const auto& [part, hash] : request.bundles())
-      spec.held[part] = parts_.hold(part, hash, find, as.has_hard_limit() ? as.memory : 0);
+    spec.held[part] = parts_.hold(part, hash, find, as.has_hard_limit() ? as.memory : 0);
   }
   const auto deployment = make_deployment(std::move(spec));
   if (deployment->largest_message() > kMaxMessageBytes)

@@ -1,5 +1,8 @@
 #include "serve/part_bundle.h"
 
+#include <fstream>
+#include <string>
+
 #include "core/error.h"
 #include "core/hash.h"
 #include "engine/engine.h"
@@ -118,6 +121,36 @@ TEST(BlobStore, TakesPiecesOfSmallAndLargeBlobs) {
     store.release_pages();
     EXPECT_EQ(sha256(store.get(hash).bytes()), hash);
   }
+}
+
+// Of files, in memory or not, in kB.
+std::int64_t mapped_memory() {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  std::int64_t sum = 0;
+  while (std::getline(status, line))
+    for (const std::string_view field : {"RssFile:", "RssShmem:"})
+      if (line.starts_with(field)) sum += std::stoll(line.substr(field.size()));
+  return sum;
+}
+
+// A board has the weights of the plan that it runs in memory, not those of the plan before.
+TEST(BlobStore, MemoryOfABlobGoesWithItsLastReader) {
+  constexpr std::size_t kBytes = 32 << 20;
+  constexpr std::int64_t kMost = 8 << 10;
+  BlobStore store;
+  const std::int64_t before = mapped_memory();
+  const std::string text(kBytes, 'w');
+  const std::string hash = sha256(text);
+  store.put(hash, blob_of(text));
+  EXPECT_LT(mapped_memory() - before, kMost);
+  {
+    const Blob blob = store.get(hash);
+    EXPECT_EQ(sha256(blob.bytes()), hash);
+    EXPECT_GT(mapped_memory() - before, static_cast<std::int64_t>(kBytes >> 10) - kMost);
+  }
+  EXPECT_LT(mapped_memory() - before, kMost);
+  EXPECT_EQ(sha256(store.get(hash).bytes()), hash);
 }
 
 TEST(BlobStore, TheOldestMakeRoom) {
