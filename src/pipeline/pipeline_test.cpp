@@ -152,7 +152,7 @@ TEST(PlanPipeline, NamesTheLayerThatNoBoardHolds) {
   Cluster cluster = boards({1, 1});
   for (Machine& machine : cluster.machines) machine.memory = 100 * kMegabyte;
   EXPECT_EQ(refusal(problem, cluster),
-            "no machine can hold b: board0 would need 450 MB of its 100 MB; give it more memory, "
+            "no machine can hold b: board0 would need 466 MB of its 100 MB; give it more memory, "
             "or let it swap (`swap_bandwidth`)");
   problem.shards.push_back({.first = 1,
                             .last = 1,
@@ -161,12 +161,12 @@ TEST(PlanPipeline, NamesTheLayerThatNoBoardHolds) {
                             .time = {0, 4},
                             .weight_bytes = {0, 400.0 * kMegabyte}});
   EXPECT_EQ(refusal(problem, cluster),
-            "no machine can hold b: board0 would need 250 MB of its 100 MB even in 2 shards; give "
+            "no machine can hold b: board0 would need 266 MB of its 100 MB even in 2 shards; give "
             "it more memory, or let it swap (`swap_bandwidth`)");
   // So many boards would hold it.
   problem.shards[0].most = 16;
   EXPECT_EQ(refusal(problem, cluster),
-            "no machine can hold b: board0 would need 250 MB of its 100 MB even in 2 shards; add "
+            "no machine can hold b: board0 would need 266 MB of its 100 MB even in 2 shards; add "
             "machines, give it more memory, or let it swap (`swap_bandwidth`)");
 }
 
