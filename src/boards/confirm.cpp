@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/json.h"
 #include "core/statistics.h"
 #include "lab/frames.h"
 #include "lab/machines.h"
@@ -212,6 +213,8 @@ BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& boa
   const Profile profile = least_of(before, measure());
   const Trace played =
       play_frames(plan.plan, cluster, profile, frames, in_flight, /*record_spans=*/true);
+  // Beside the real one, to be held against it frame by frame.
+  write_document(folder / "full" / "virtual.json", to_json(played));
   BoardConfirmation result{
       .played = measured(played, filling, play_frames(plan.plan, cluster, profile, frames_alone, 1),
                          cold, speed),

@@ -58,8 +58,8 @@ int confirmation_speed(const BoardScenario& scenario, const Cluster& cluster, co
 // Plays `confirm_frames` frames, or as many as fill the plan three times, and runs them on
 // processes of this machine, so many times as fast. What they are played with is the less of what
 // `measure` gives before and after them. Programs' output, plan, cluster file and traces stay in
-// `folder`. Throws what `measure` and LabMachines throw, and Error{kUnavailable} if a frame was not
-// answered by the plan's machines.
+// `folder`, that of virtual time beside the real one (virtual.json). Throws what `measure` and
+// LabMachines throw, and Error{kUnavailable} if a frame was not answered by the plan's machines.
 BoardConfirmation confirm_plan(const BoardScenario& scenario, const Cluster& cluster,
                                const LoadedPlan& plan, const std::function<Profile()>& measure,
                                const SpreadOutcome& expected, int speed,

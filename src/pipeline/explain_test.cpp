@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/random_pipelines.h"
+#include "plan/working_set.h"
 
 namespace isthmus {
 namespace {
@@ -91,7 +92,7 @@ TEST(ExplainPipeline, SaysThatNoMachineHoldsTheNetwork) {
   PipelineProblem problem = pair(1000);
   for (PipelineUnit& unit : problem.units) unit.weight_bytes = 100'000'000;
   Cluster cluster = boards({1, 1});
-  for (Machine& machine : cluster.machines) machine.memory = 200'000'000;
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 150'000'000;
   EXPECT_TRUE(has(explained(problem, cluster), "no single machine holds the network"));
 }
 

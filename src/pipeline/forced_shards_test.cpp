@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pipeline/random_pipelines.h"
+#include "plan/working_set.h"
 
 namespace isthmus {
 namespace {
@@ -27,7 +28,7 @@ TEST(WithForcedShardsOnly, KeepsTheWaysToShareWhatNoMachineHolds) {
   const PipelineProblem problem = large_in_the_middle();
   Cluster cluster = boards({1, 1, 1});
   EXPECT_TRUE(with_forced_shards_only(problem, cluster).shards.empty());
-  for (Machine& machine : cluster.machines) machine.memory = 200'000'000;
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 150'000'000;
   const auto covers_the_second = [](const ShardOption& option) {
     return option.first <= 1 && option.last >= 1;
   };

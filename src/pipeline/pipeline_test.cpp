@@ -177,8 +177,8 @@ TEST(PlanPipeline, SaysHowMuchMemoryIsMissingTogether) {
   Cluster cluster = boards({1, 1});
   for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 110 * kMegabyte;
   EXPECT_EQ(refusal(problem, cluster),
-            "no plan fits: the network needs 400 MB (300 MB of weights, 100 MB to run) and the "
-            "machines have 320 MB together; add machines, give them more memory, or let them swap "
+            "no plan fits: the network needs 432 MB (300 MB of weights, 132 MB to run) and the "
+            "machines have 352 MB together; add machines, give them more memory, or let them swap "
             "(`swap_bandwidth`)");
   for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 190 * kMegabyte;
   EXPECT_NE(refusal(problem, cluster).find("divides in no way that fits"), std::string::npos);

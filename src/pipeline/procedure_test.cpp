@@ -6,6 +6,7 @@
 #include <set>
 
 #include "pipeline/random_pipelines.h"
+#include "plan/working_set.h"
 
 namespace isthmus {
 namespace {
@@ -64,7 +65,7 @@ TEST(Procedure1, SharesALargeLayerInTheCheapestWayWhereverThatBegins) {
   with_the_first.in_bytes.fixed = 1e6;
   problem.shards = {with_the_first, alone};
   Cluster cluster = boards({1, 1, 1, 1, 1, 1});
-  for (Machine& machine : cluster.machines) machine.memory = 200'000'000;
+  for (Machine& machine : cluster.machines) machine.memory = kRuntimeBytes + 150'000'000;
   const PipelinePlan plan = procedure_1(problem, cluster);
   ASSERT_EQ(plan.stages.size(), 3U);
   EXPECT_EQ(plan.stages[1].mode, StageMode::kShards);
@@ -78,7 +79,7 @@ TEST(Procedure1, SharesALayerThatOnlyTheSourceHolds) {
   problem.source_may_run = true;
   Cluster cluster = boards({1, 1, 1, 1});
   for (Machine& machine : cluster.machines)
-    if (machine.name != cluster.source) machine.memory = 200'000'000;
+    if (machine.name != cluster.source) machine.memory = kRuntimeBytes + 150'000'000;
   EXPECT_EQ(procedure_1(problem, cluster).stages.back().mode, StageMode::kShards);
 }
 
@@ -106,7 +107,7 @@ TEST(Procedure1, ShardsWhatNoMachineHolds) {
   problem.shards.push_back(channel_split(1, problem, 4));
   Cluster cluster = boards({1, 1, 1, 1});
   for (Machine& machine : cluster.machines) {
-    machine.memory = 200'000'000;
+    machine.memory = kRuntimeBytes + 150'000'000;
     // Swapping would be possible, and is avoided.
     machine.swap_bandwidth = 1e9;
   }

@@ -76,7 +76,7 @@ TEST(Choose, PutsTheImpossibleLastAndSaysWhy) {
   Decision decision = choices.choose();
   EXPECT_EQ(names(decision), (Names{"local", "raw", "nowhere"}));
   EXPECT_FALSE(decision.candidates[1].feasible);
-  EXPECT_EQ(decision.candidates[1].why, "server would need 56.4 MB of its 1.00 MB")
+  EXPECT_EQ(decision.candidates[1].why, "server would need 72.4 MB of its 1.00 MB")
       << "64 messages of 100 kB may wait";
   EXPECT_NE(decision.candidates[2].why.find("nobody"), std::string::npos);
   EXPECT_EQ(decision.candidates[0].why, "the only one that is possible");

@@ -7,6 +7,7 @@
 #include "codec/frame.h"
 #include "core/error.h"
 #include "plan/tiny_plans.h"
+#include "plan/working_set.h"
 
 namespace isthmus {
 namespace {
@@ -177,7 +178,7 @@ TEST(Predict, PaysForSwapping) {
   TinyPlans tiny = camera_and_server();
   tiny.chain({"server"}, {1}, payload(1000));
   tiny.profile.parts["part0"].weight_bytes = 30'000'000;
-  tiny.cluster.machines[1].memory = 60'000'000;
+  tiny.cluster.machines[1].memory = kRuntimeBytes + 10'000'000;
   const double without = predict(tiny.plan, tiny.cluster, tiny.profile).total.count();
   tiny.cluster.machines[1].swap_bandwidth = 10e6;
   EXPECT_NEAR(predict(tiny.plan, tiny.cluster, tiny.profile).total.count() - without, 2, 1e-9);

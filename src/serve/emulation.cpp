@@ -61,13 +61,16 @@ std::vector<Tensor> any_inputs(const Engine& engine) {
 // once share its caches and perhaps a core. Null where that cannot be had.
 std::unique_ptr<FileLock> measuring_turn() {
   constexpr Seconds kLimit{120};
+  std::string why = "others have measured theirs for too long";
   try {
-    return FileLock::take(std::filesystem::temp_directory_path() / "isthmus-measuring.lock",
-                          kLimit);
+    auto turn =
+        FileLock::take(std::filesystem::temp_directory_path() / "isthmus-measuring.lock", kLimit);
+    if (turn) return turn;
   } catch (const std::exception& error) {
-    log_warning("parts are measured while others may be: " + std::string(error.what()));
-    return nullptr;
+    why = error.what();
   }
+  log_warning("parts are measured while others may be: " + why);
+  return nullptr;
 }
 
 void add_run(HeldPart& part, std::size_t frames, const Emulation& emulation,

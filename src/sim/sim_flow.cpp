@@ -75,23 +75,29 @@ const std::vector<Simulator::Piece>& Simulator::pieces_of(const Job& job, std::u
   pieces_.back().duration += part.swap[job.ordinal];
   const std::uint32_t gate = taken_gate(attempt, index);
   for (const std::uint32_t e : part.out_edges)
-    if (gate == kNone ? !plan.edges[e].is_exit : e == plan.gates[gate].exit_edge)
+    if (is_sent(plan, e, gate))
       add(SpanKind::kEncode, e, leaves(attempt, e, machine) ? costs.encode[e] : 0, true);
   return pieces_;
 }
 
-// Hands over all messages of a job but the first `sent`.
-void Simulator::send_rest(const Job& job, std::uint32_t machine, int sent) {
-  // `pieces_` is used again by the jobs that this starts.
-  std::vector<Piece> pieces = std::exchange(sending_, {});
-  pieces = pieces_of(job, machine);
-  for (const Piece& piece : pieces) {
-    if (!piece.sends || sent-- > 0) continue;
-    send_edge(job, piece.what, machine);
+bool Simulator::is_sent(const CompiledPlan& plan, std::uint32_t e, std::uint32_t taken_gate) {
+  return taken_gate == kNone ? !plan.edges[e].is_exit : e == plan.gates[taken_gate].exit_edge;
+}
+
+// Hands over the messages of a job from the one with index `first` on, at most so many.
+void Simulator::send(const Job& job, std::uint32_t machine, int first, int most) {
+  const Attempt& attempt = attempts_[job.attempt];
+  const CompiledPlan& plan = plan_of(attempt);
+  const auto part = static_cast<std::uint32_t>(job.part);
+  const std::uint32_t gate = job.part < 0 ? kNone : taken_gate(attempt, part);
+  int index = 0;
+  for (const std::uint32_t e : job.part < 0 ? plan.input_edges : plan.parts[part].out_edges) {
+    if (!is_sent(plan, e, gate) || index++ < first) continue;
+    if (most-- == 0) return;
+    send_edge(job, e, machine);
     // The last answer ends the attempt.
-    if (is_stale(job)) break;
+    if (is_stale(job)) return;
   }
-  sending_ = std::move(pieces);
 }
 
 void Simulator::send_edge(const Job& job, std::uint32_t e, std::uint32_t machine) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.h"
@@ -198,12 +199,7 @@ void Simulator::schedule(std::uint32_t machine, std::uint32_t core,
 void Simulator::hand_over(std::uint32_t machine, std::uint32_t core) {
   Core& busy = nodes_[machine].cores[core];
   if (is_stale(busy.job)) return;
-  int sends = 0;
-  for (const Piece& piece : pieces_of(busy.job, machine)) {
-    if (!piece.sends || sends++ < busy.sent) continue;
-    ++busy.sent;
-    return send_edge(busy.job, piece.what, machine);
-  }
+  send(Job{busy.job}, machine, busy.sent++, 1);
 }
 
 void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
@@ -214,7 +210,7 @@ void Simulator::end_job(std::uint32_t machine, std::uint32_t core) {
   if (!is_stale(done.job)) {
     if (options_.record_spans) note_job(done.job, machine, done);
     if (done.job.part >= 0) note_work(done);
-    send_rest(done.job, machine, done.sent);
+    send(done.job, machine, done.sent, std::numeric_limits<int>::max());
     let_go(done.job);
   }
   begin_jobs(machine);

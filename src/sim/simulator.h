@@ -268,7 +268,8 @@ class Simulator {
   bool leaves(const Attempt& attempt, std::uint32_t edge, std::uint32_t machine) const;
   const std::vector<Piece>& pieces_of(const Job& job, std::uint32_t machine);
   std::uint32_t taken_gate(const Attempt& attempt, std::uint32_t part) const;
-  void send_rest(const Job& job, std::uint32_t machine, int sent);
+  static bool is_sent(const CompiledPlan& plan, std::uint32_t edge, std::uint32_t taken_gate);
+  void send(const Job& job, std::uint32_t machine, int first, int most);
   void send_edge(const Job& job, std::uint32_t edge, std::uint32_t machine);
   void carry(const Job& job, std::uint32_t edge, std::uint32_t from, std::uint32_t ordinal);
   void carry_back(std::uint32_t attempt, std::uint32_t edge, std::uint32_t site);
@@ -362,7 +363,6 @@ class Simulator {
   Trace trace_;
   // Memory that is used again.
   std::vector<Piece> pieces_;
-  std::vector<Piece> sending_;
   // How much was noted of the frame that ended last: there will be as much of the next.
   std::size_t usual_spans_ = 0;
   std::size_t usual_bytes_ = 0;
