@@ -4,6 +4,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+
 #include "plan/predict.h"
 #include "plan/tiny_plans.h"
 #include "sim/simulate.h"
@@ -74,7 +76,7 @@ void simulate_replicas(benchmark::State& state) {
   tiny.edge("input:x->p:x", 100);
   tiny.edge("p:y->answer:y", 100);
   play(state, tiny,
-       {.frames = 10'000,
+       {.frames = std::max(10'000, 100 * replicas),
         .max_in_flight = 2 * replicas,
         .queue = 2 * replicas,
         .record_spans = false});
