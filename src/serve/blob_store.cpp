@@ -16,7 +16,7 @@ constexpr std::size_t kMinMappedBytes = 64 << 10;
 
 // Whose pages go when those that it is lent to are gone, not with the store.
 Blob lent(const std::shared_ptr<const MappedFile>& file) {
-  const auto give_back = [file](const MappedFile* lent) { lent->release_pages(); };
+  const auto give_back = [file](const MappedFile* its) { its->release_pages(); };
   return {file->bytes(), std::shared_ptr<const MappedFile>(file.get(), give_back)};
 }
 
